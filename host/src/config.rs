@@ -1,0 +1,205 @@
+//! The settings: `config.default.toml`, then a file, then `SWITCHBOARD_*` from the environment.
+
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::model::Millis;
+
+/// The documentation of every setting, and its default.
+pub const DEFAULTS: &str = include_str!("../config.default.toml");
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub data: PathBuf,
+    pub server: Server,
+    pub database: Database,
+    pub log: Log,
+    pub delivery: Delivery,
+    pub outbox: Outbox,
+    pub notify: Notify,
+    pub plugins: Plugins,
+    pub sandbox: Sandbox,
+    pub limits: Limits,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    pub listen: String,
+    pub public_url: String,
+    pub max_body: usize,
+    pub stop_after: Millis,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    pub url: String,
+    pub connections: u32,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    pub filter: String,
+    pub format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delivery {
+    pub attempts: i64,
+    pub retry_first: Millis,
+    pub retry_max: Millis,
+    pub concurrency: usize,
+    pub concurrency_per_install: usize,
+    pub suspend_after: i64,
+    pub suspend_for: Millis,
+    pub lease: Millis,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outbox {
+    pub attempts: i64,
+    pub retry_first: Millis,
+    pub retry_max: Millis,
+    pub gap: Millis,
+    pub jitter: Millis,
+    pub typing: Millis,
+    pub doubt_window: Millis,
+    pub on_doubt: OnDoubt,
+}
+
+/// What becomes of a message whose send nobody can vouch for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDoubt {
+    Fail,
+    ResendOnce,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notify {
+    pub schedule: Vec<Millis>,
+    pub timeout: Millis,
+    pub concurrency: usize,
+    pub disable_after: Millis,
+    pub allow: Vec<IpNet>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plugins {
+    pub watch: PathBuf,
+    pub max_size: usize,
+    pub compile_timeout: Millis,
+    pub memory: usize,
+    pub memory_max: usize,
+    pub cpu: Millis,
+    pub cpu_max: Millis,
+    pub wall: Millis,
+    pub wall_max: Millis,
+    pub effects: usize,
+    pub logs: usize,
+    pub log_bytes: usize,
+    pub host_calls: u64,
+    pub host_call_bytes: usize,
+    pub http_calls: u32,
+    pub http_body: usize,
+    pub http_timeout: Millis,
+    pub http_allow: Vec<IpNet>,
+    pub state_value: usize,
+    pub state_keys: i64,
+    pub cached: usize,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sandbox {
+    pub enabled: bool,
+    pub delivered_after: Millis,
+    pub read_after: Millis,
+    pub latency: Millis,
+    pub deduplicates: bool,
+    pub journal: PathBuf,
+    pub qr_every: Millis,
+    pub qr_count: u32,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    pub requests_per_minute: u32,
+    pub event_days: i64,
+}
+
+/// A setting that cannot work, with its name and what it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{0}")]
+    Read(#[from] Box<figment::Error>),
+    #[error("{key}: {problem}")]
+    Invalid { key: &'static str, problem: String },
+}
+
+impl Config {
+    /// Read the defaults, then `file` where given, then the environment; check what comes out.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        if let Some(file) = file {
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        let figment = figment.merge(Env::prefixed("SWITCHBOARD_").split("__"));
+        let config: Self = figment.extract().map_err(Box::new)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let require = |holds: bool, key, problem: &str| {
+            if holds { Ok(()) } else { Err(ConfigError::Invalid { key, problem: problem.to_owned() }) }
+        };
+        let url = &self.database.url;
+        let known = url.is_empty() || url.starts_with("postgres://") || url.starts_with("postgresql://");
+        require(known, "database.url", "leave it empty for SQLite, or give postgres://…")?;
+        require(self.database.connections > 0, "database.connections", "at least 1")?;
+        require(self.delivery.attempts > 0, "delivery.attempts", "at least 1")?;
+        require(self.delivery.concurrency > 0, "delivery.concurrency", "at least 1")?;
+        require(self.outbox.attempts > 0, "outbox.attempts", "at least 1")?;
+        require(self.notify.concurrency > 0, "notify.concurrency", "at least 1")?;
+        require(self.plugins.memory <= self.plugins.memory_max, "plugins.memory", "at most plugins.memory_max")?;
+        require(self.plugins.cpu <= self.plugins.cpu_max, "plugins.cpu", "at most plugins.cpu_max")?;
+        require(self.plugins.wall <= self.plugins.wall_max, "plugins.wall", "at most plugins.wall_max")
+    }
+}
+
+impl Default for Config {
+    /// The embedded defaults.
+    fn default() -> Self {
+        Figment::from(Toml::string(DEFAULTS)).extract().expect("the embedded defaults are tested")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_whole_and_valid() {
+        Config::default().check().expect("the defaults hold");
+    }
+}

@@ -1,0 +1,86 @@
+//! Facts: what came in from a channel, and the append-only events that the house makes of it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Content, Millis, Status};
+
+/// Beyond this many plugin answers to plugin answers, a send or an emitted event is a loop.
+pub const MAX_DEPTH: i64 = 8;
+
+/// One append-only fact of a team.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    pub id: String,
+    pub team_id: String,
+    /// Its place in the team's stream; 0 until it is written.
+    pub cursor: i64,
+    /// `message.received`, `message.status`, `timer.fired`, … or a plugin's own name.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Empty where it has none; so are the next three.
+    pub account_id: String,
+    pub chat_id: String,
+    pub contact_id: String,
+    pub message_id: String,
+    pub at: Millis,
+    pub depth: i64,
+    pub data: Value,
+}
+
+/// The names of the events that the house itself writes.
+pub struct EventKind;
+
+impl EventKind {
+    pub const MESSAGE_RECEIVED: &'static str = "message.received";
+    pub const MESSAGE_SENT: &'static str = "message.sent";
+    pub const MESSAGE_STATUS: &'static str = "message.status";
+    pub const CONTACT_OPTED_IN: &'static str = "contact.opted_in";
+    pub const CONTACT_OPTED_OUT: &'static str = "contact.opted_out";
+    pub const CONTACT_UPDATED: &'static str = "contact.updated";
+    pub const CHAT_ASSIGNED: &'static str = "chat.assigned";
+    pub const ACCOUNT_STATE: &'static str = "account.state";
+    pub const TIMER_FIRED: &'static str = "timer.fired";
+    pub const WEBHOOK_RECEIVED: &'static str = "webhook.received";
+    pub const PLUGIN_SUSPENDED: &'static str = "plugin.suspended";
+    pub const ENDPOINT_DISABLED: &'static str = "endpoint.disabled";
+}
+
+/// What a channel tells us, already parsed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "inbound", rename_all = "snake_case")]
+pub enum Inbound {
+    Message(InboundMessage),
+    Status(InboundStatus),
+}
+
+/// A message that a customer wrote.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InboundMessage {
+    pub account_id: String,
+    /// The channel's id: the same one twice is the same message.
+    pub provider_id: String,
+    /// E.164, with the plus.
+    pub from: String,
+    /// The name that the customer shows; empty where unknown.
+    pub name: String,
+    pub at: Millis,
+    pub content: Content,
+    /// The channel's id of the message that it answers; empty where none.
+    pub reply_to: String,
+}
+
+/// What became of a message that we sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InboundStatus {
+    pub account_id: String,
+    /// Our message id, where the channel carries it back; else empty.
+    pub message_id: String,
+    /// The channel's id; empty only where ours is known.
+    pub provider_id: String,
+    pub status: Status,
+    pub at: Millis,
+    /// The channel's code and words for an error; else empty.
+    pub error_code: String,
+    pub error_message: String,
+}

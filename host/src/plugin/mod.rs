@@ -1,0 +1,154 @@
+//! The only code that knows wasmtime: load a plugin, call it, and bring home what it wants done.
+//!
+//! `flow` gives a [`Call`], gets an [`Outcome`], and decides what becomes of it; nothing here
+//! writes to the store. What a plugin reads, it reads through [`Host`], which `flow` implements.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use crate::model::{Chat, Contact, Effect, Event, FaultClass, Message, Millis, Scope, TimerSpec};
+
+/// What a plugin's call may read. Every method is bounded to the call's team.
+#[async_trait]
+pub trait Host: Send + Sync {
+    async fn state(&self, install_id: &str, scope: &Scope, key: &str) -> anyhow::Result<Option<StateEntry>>;
+    /// Entries whose key begins with `prefix` and sorts after `after`, in order of key.
+    async fn state_list(
+        &self,
+        install_id: &str,
+        scope: &Scope,
+        prefix: &str,
+        after: &str,
+        limit: i64,
+    ) -> anyhow::Result<Vec<StateEntry>>;
+    async fn timers(&self, install_id: &str, scope: &Scope) -> anyhow::Result<Vec<TimerSpec>>;
+    async fn contact(&self, team_id: &str, contact_id: &str) -> anyhow::Result<Option<Contact>>;
+    async fn chat(&self, team_id: &str, chat_id: &str) -> anyhow::Result<Option<Chat>>;
+    async fn message(&self, team_id: &str, message_id: &str) -> anyhow::Result<Option<Message>>;
+    /// Newest first; older than message `before` where it is not empty.
+    async fn history(&self, team_id: &str, chat_id: &str, before: &str, limit: i64) -> anyhow::Result<Vec<Message>>;
+    /// The opened secret.
+    async fn secret(&self, install_id: &str, name: &str) -> anyhow::Result<Option<String>>;
+}
+
+/// A key as it stands in the store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StateEntry {
+    pub key: String,
+    pub value: String,
+    /// Changes with every write.
+    pub version: i64,
+    pub expires_at: Option<Millis>,
+}
+
+/// What an installer agreed to and set for one plugin on one team: enough to run it.
+#[derive(Clone, Debug)]
+pub struct Install {
+    pub id: String,
+    pub team_id: String,
+    pub plugin: String,
+    /// Content hash of the version's bytes: the name of its artefact.
+    pub hash: String,
+    /// Counts every change of version or configuration.
+    pub generation: i64,
+    /// The version's manifest.
+    pub manifest: Arc<manifest::Manifest>,
+    pub config: Value,
+    /// What the installer granted, a subset of what the manifest asks.
+    pub grants: Grants,
+    /// The accounts that it serves; empty: all of the team.
+    pub accounts: Vec<String>,
+}
+
+/// One call to make.
+#[derive(Clone)]
+pub struct Call {
+    pub install: Arc<Install>,
+    pub event: Arc<Event>,
+    pub input: Input,
+    /// 1 at the first attempt.
+    pub attempt: u32,
+    pub host: Arc<dyn Host>,
+}
+
+/// Which handler is called, and with what beyond the event.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    Message(Message),
+    Status,
+    Account,
+    Timer { name: String, payload: String },
+    Event,
+    Webhook { method: String, path: String, headers: Vec<(String, String)>, body: Vec<u8> },
+}
+
+/// A webhook's answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub struct Outcome {
+    pub verdict: Verdict,
+    /// In the order of the calls; empty unless the verdict is [`Verdict::Done`].
+    pub effects: Vec<Effect>,
+    /// The state keys that it read, with the version seen (`None`: absent), for the check at commit.
+    pub reads: Vec<StateRead>,
+    /// Kept whatever the verdict.
+    pub logs: Vec<LogLine>,
+    pub usage: Usage,
+}
+
+#[derive(Debug)]
+pub enum Verdict {
+    /// It ended well. `stop`: the plugins after it do not see the event.
+    Done { stop: bool, reply: Option<Reply> },
+    /// It asked to be called again after so many milliseconds.
+    RetryAfter(Millis),
+    /// It gave the event up: straight to the dead letters.
+    Rejected(String),
+    /// It failed; try again by the rules.
+    Failed(Fault),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    pub class: FaultClass,
+    /// One plain sentence for the plugin's team.
+    pub reason: String,
+    /// Of a trap, with function names; else empty.
+    pub backtrace: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct StateRead {
+    pub scope: Scope,
+    pub key: String,
+    pub version: Option<i64>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogLine {
+    pub at: Millis,
+    pub level: &'static str,
+    pub message: String,
+}
+
+/// What a call cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Usage {
+    pub wall_micros: u64,
+    pub memory_bytes: u64,
+    pub http_calls: u32,
+}
+
+/// The permissions that an installer granted. Everything not here is denied.
+pub use manifest::Grants;
+
+pub mod manifest;
