@@ -13,3 +13,4 @@ pub mod clock;
 pub mod config;
 pub mod model;
 pub mod plugin;
+pub mod store;

@@ -57,6 +57,8 @@ pub struct Chat {
     /// Empty: plugins answer. Otherwise the human who does, or `human` when nobody is named yet.
     pub assigned: String,
     pub last_message_at: Millis,
+    /// The last message from the customer, which opens the window of 24 hours; 0: none yet.
+    pub last_inbound_at: Millis,
 }
 
 /// A message, in or out.

@@ -76,7 +76,7 @@ pub struct Call {
 /// Which handler is called, and with what beyond the event.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
-    Message(Message),
+    Message(Box<Message>),
     Status,
     Account,
     Timer { name: String, payload: String },

@@ -1,0 +1,78 @@
+//! Events: append-only facts, in order of their cursor.
+
+use std::collections::HashMap;
+
+use sqlx::any::AnyRow;
+
+use super::Conn;
+use super::sql::{Column, Sql, rows, with_list};
+use crate::model::{Event, Millis};
+
+fn from_row(row: &AnyRow) -> sqlx::Result<Event> {
+    Ok(Event {
+        id: row.text("id")?,
+        team_id: row.text("team_id")?,
+        cursor: row.int("cursor")?,
+        kind: row.text("kind")?,
+        account_id: row.text("account_id")?,
+        chat_id: row.text("chat_id")?,
+        contact_id: row.text("contact_id")?,
+        message_id: row.text("message_id")?,
+        at: row.int("at")?,
+        depth: row.int("depth")?,
+        data: row.json("data")?,
+    })
+}
+
+pub async fn insert(conn: &mut Conn, events: &[Event]) -> sqlx::Result<()> {
+    rows(
+        conn,
+        "INSERT INTO event (id, team_id, cursor, kind, account_id, chat_id, contact_id, message_id, at, depth, data) VALUES",
+        "",
+        events,
+        |row, event| {
+            row.text(&event.id).text(&event.team_id).add(event.cursor).text(&event.kind).text(&event.account_id);
+            row.text(&event.chat_id).text(&event.contact_id).text(&event.message_id).add(event.at);
+            row.add(event.depth).text(event.data.to_string());
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+/// Events of any team: for jobs, which carry their team themselves.
+pub async fn by_ids(conn: &mut Conn, ids: &[String]) -> sqlx::Result<HashMap<String, Event>> {
+    let found = with_list(conn, "SELECT * FROM event WHERE id IN", ids, "").await?;
+    found.iter().map(|row| Ok((row.text("id")?, from_row(row)?))).collect()
+}
+
+pub async fn get(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Option<Event>> {
+    let mut sql = Sql::new("SELECT * FROM event WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
+    sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
+}
+
+/// A team's events after a cursor, in order.
+pub async fn after(conn: &mut Conn, team_id: &str, cursor: i64, limit: i64) -> sqlx::Result<Vec<Event>> {
+    let mut sql = Sql::new("SELECT * FROM event WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND cursor > ").bind(cursor).push(" ORDER BY cursor LIMIT ").bind(limit);
+    sql.fetch(conn).await?.iter().map(from_row).collect()
+}
+
+/// The cursor of a team's newest event; 0 where there is none.
+pub async fn last_cursor(conn: &mut Conn, team_id: &str) -> sqlx::Result<i64> {
+    let mut sql = Sql::new("SELECT MAX(cursor) AS last FROM event WHERE team_id = ");
+    sql.bind(team_id.to_owned());
+    Ok(match sql.fetch_one(conn).await? {
+        Some(row) => row.maybe_int("last")?.unwrap_or(0),
+        None => 0,
+    })
+}
+
+/// Forget events older than `before` that no job needs any more; at most `limit`.
+pub async fn purge(conn: &mut Conn, before: Millis, limit: i64) -> sqlx::Result<u64> {
+    let mut sql = Sql::new("DELETE FROM event WHERE id IN (SELECT id FROM event AS old WHERE at < ");
+    sql.bind(before).push(" AND NOT EXISTS (SELECT 1 FROM job WHERE job.subject_id = old.id) LIMIT ").bind(limit);
+    sql.push(")");
+    sql.execute(conn).await
+}

@@ -1,0 +1,275 @@
+//! Messages, in and out.
+
+use std::collections::{HashMap, HashSet};
+
+use sqlx::any::AnyRow;
+
+use super::Conn;
+use super::sql::{Column, Sql, rows, with_list};
+use crate::model::{Direction, Message, Millis, Status};
+
+/// What a queued message still needs when it is sent.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Options {
+    pub typing: bool,
+    pub randomise: bool,
+}
+
+/// A message to write, with what only its row knows.
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    pub message: Message,
+    /// Its place in the chat's history.
+    pub place: i64,
+    /// The caller's own id, against doubles.
+    pub client_id: Option<String>,
+    pub options: Options,
+    pub cancel_if_replied: bool,
+    /// It tells the contact that it was opted out, and may leave all the same.
+    pub opt_out_notice: bool,
+}
+
+pub fn from_row(row: &AnyRow) -> sqlx::Result<Message> {
+    Ok(Message {
+        id: row.text("id")?,
+        team_id: row.text("team_id")?,
+        account_id: row.text("account_id")?,
+        chat_id: row.text("chat_id")?,
+        contact_id: row.text("contact_id")?,
+        direction: row.word("direction")?,
+        content: row.json("content")?,
+        status: row.word("status")?,
+        provider_id: row.maybe_text("provider_id")?.unwrap_or_default(),
+        reply_to: row.text("reply_to")?,
+        due_at: row.int("due_at")?,
+        created_at: row.int("created_at")?,
+        sent_at: row.maybe_int("sent_at")?,
+        error_code: row.text("error_code")?,
+        error_message: row.text("error_message")?,
+        possible_duplicate: row.int("possible_duplicate")? != 0,
+        depth: row.int("depth")?,
+    })
+}
+
+/// Add messages; those whose provider id or client id the account has already are left out. Gives
+/// the ids of those added.
+pub async fn insert(conn: &mut Conn, messages: &[NewMessage]) -> sqlx::Result<HashSet<String>> {
+    let returned = rows(
+        conn,
+        "INSERT INTO message (id, team_id, account_id, chat_id, contact_id, place, direction, content, status, rank, \
+         provider_id, client_id, reply_to, due_at, created_at, sent_at, error_code, error_message, possible_duplicate, \
+         depth, options, cancel_if_replied, opt_out_notice) VALUES",
+        "ON CONFLICT DO NOTHING RETURNING id",
+        messages,
+        |row, new| {
+            let m = &new.message;
+            row.text(&m.id).text(&m.team_id).text(&m.account_id).text(&m.chat_id).text(&m.contact_id);
+            row.add(new.place).text(m.direction.as_str()).text(json(&m.content)).text(m.status.as_str());
+            row.add(m.status.rank()).add(Some(m.provider_id.clone()).filter(|id| !id.is_empty()));
+            row.add(new.client_id.clone()).text(&m.reply_to).add(m.due_at).add(m.created_at).add(m.sent_at);
+            row.text(&m.error_code).text(&m.error_message).truth(m.possible_duplicate).add(m.depth);
+            row.text(json(&new.options)).truth(new.cancel_if_replied).truth(new.opt_out_notice);
+        },
+    )
+    .await?;
+    returned.iter().map(|row| row.text("id")).collect()
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+pub async fn get(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Option<Message>> {
+    let mut sql = Sql::new("SELECT * FROM message WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
+    sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
+}
+
+/// The message that carries the caller's own id on an account.
+pub async fn by_client_id(
+    conn: &mut Conn,
+    team_id: &str,
+    account_id: &str,
+    client_id: &str,
+) -> sqlx::Result<Option<Message>> {
+    let mut sql = Sql::new("SELECT * FROM message WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND account_id = ").bind(account_id.to_owned());
+    sql.push(" AND client_id = ").bind(client_id.to_owned());
+    sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
+}
+
+/// A chat's messages, newest first, older than the message `before` where it is not empty.
+pub async fn history(
+    conn: &mut Conn,
+    team_id: &str,
+    chat_id: &str,
+    before: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Message>> {
+    let mut sql = Sql::new("SELECT * FROM message WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND chat_id = ").bind(chat_id.to_owned());
+    if !before.is_empty() {
+        sql.push(" AND place < (SELECT place FROM message AS mark WHERE mark.id = ").bind(before.to_owned()).push(")");
+    }
+    sql.push(" ORDER BY place DESC LIMIT ").bind(limit);
+    sql.fetch(conn).await?.iter().map(from_row).collect()
+}
+
+/// A message on its way out, with what the send claim must check.
+#[derive(Clone, Debug)]
+pub struct Sendable {
+    pub message: Message,
+    pub options: Options,
+    /// The customer's phone number.
+    pub to: String,
+    /// The contact has opted out, and this message does not say so.
+    pub opted_out: bool,
+    /// The channel's id of the message that it answers; empty where none.
+    pub reply_to_provider: String,
+}
+
+/// What is needed to send these messages, of any team: their jobs carry the team.
+pub async fn sendable(conn: &mut Conn, ids: &[String]) -> sqlx::Result<HashMap<String, Sendable>> {
+    let found = with_list(
+        conn,
+        "SELECT message.*, contact.phone AS contact_phone, answered.provider_id AS answered_provider_id, \
+         CASE WHEN contact.opt_in = 'out' AND message.opt_out_notice = 0 THEN 1 ELSE 0 END AS opted_out \
+         FROM message JOIN contact ON contact.id = message.contact_id \
+         LEFT JOIN message AS answered ON answered.id = message.reply_to AND answered.team_id = message.team_id \
+         WHERE message.id IN",
+        ids,
+        "",
+    )
+    .await?;
+    let mut sendable = HashMap::new();
+    for row in found {
+        let one = Sendable {
+            message: from_row(&row)?,
+            options: row.json("options")?,
+            to: row.text("contact_phone")?,
+            opted_out: row.int("opted_out")? != 0,
+            reply_to_provider: row.maybe_text("answered_provider_id")?.unwrap_or_default(),
+        };
+        sendable.insert(one.message.id.clone(), one);
+    }
+    Ok(sendable)
+}
+
+/// How a message moves forward.
+#[derive(Clone, Debug)]
+pub struct Forward {
+    pub id: String,
+    pub status: Status,
+    /// Empty: as it was.
+    pub provider_id: String,
+    /// Set where the message left just now.
+    pub sent_at: Option<Millis>,
+    pub error_code: String,
+    pub error_message: String,
+    pub possible_duplicate: bool,
+}
+
+/// Move messages forward; a status that ranks no higher is ignored. Gives the ids of those that
+/// moved. One entry per message, please.
+pub async fn forward(conn: &mut Conn, moves: &[Forward]) -> sqlx::Result<HashSet<String>> {
+    let returned = rows(
+        conn,
+        "UPDATE message SET status = v.column2, rank = v.column3, \
+         provider_id = CASE WHEN v.column4 = '' THEN message.provider_id ELSE v.column4 END, \
+         sent_at = COALESCE(message.sent_at, v.column5), error_code = v.column6, error_message = v.column7, \
+         possible_duplicate = CASE WHEN v.column8 = 1 THEN 1 ELSE message.possible_duplicate END FROM (VALUES",
+        ") AS v WHERE message.id = v.column1 AND message.rank < v.column3 RETURNING message.id",
+        moves,
+        |row, m| {
+            row.text(&m.id).text(m.status.as_str()).add(m.status.rank()).text(&m.provider_id).add(m.sent_at);
+            row.text(&m.error_code).text(&m.error_message).truth(m.possible_duplicate);
+        },
+    )
+    .await?;
+    returned.iter().map(|row| row.text("id")).collect()
+}
+
+/// Our own send became known after a status had overtaken it: keep the channel's id and the time.
+pub async fn note_sent(conn: &mut Conn, moves: &[Forward]) -> sqlx::Result<()> {
+    rows(
+        conn,
+        "UPDATE message SET provider_id = COALESCE(message.provider_id, v.column2), \
+         sent_at = COALESCE(message.sent_at, v.column3) FROM (VALUES",
+        ") AS v WHERE message.id = v.column1",
+        moves,
+        |row, m| {
+            row.text(&m.id).text(&m.provider_id).add(m.sent_at);
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+/// Outgoing messages by the channel's ids, on one account.
+pub async fn by_provider_ids(conn: &mut Conn, account_id: &str, ids: &[String]) -> sqlx::Result<Vec<Message>> {
+    let mut found = Vec::new();
+    for part in ids.chunks(512) {
+        let mut sql = Sql::new("SELECT * FROM message WHERE account_id = ");
+        sql.bind(account_id.to_owned()).push(" AND provider_id IN ").bind_list(part);
+        for row in sql.fetch(conn).await? {
+            found.push(from_row(&row)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Messages by our ids, of any team: for statuses, which carry our id and their account.
+pub async fn by_ids(conn: &mut Conn, ids: &[String]) -> sqlx::Result<Vec<Message>> {
+    with_list(conn, "SELECT * FROM message WHERE id IN", ids, "").await?.iter().map(from_row).collect()
+}
+
+/// Pending messages of these chats that were to be dropped if the customer wrote.
+pub async fn cancellable(conn: &mut Conn, chat_ids: &[String]) -> sqlx::Result<Vec<String>> {
+    let found = with_list(
+        conn,
+        "SELECT id FROM message WHERE cancel_if_replied = 1 AND rank = 0 AND chat_id IN",
+        chat_ids,
+        "",
+    )
+    .await?;
+    found.iter().map(|row| row.text("id")).collect()
+}
+
+/// A contact's messages on all accounts, newest first, older than the message `before` where it is not empty.
+pub async fn list(
+    conn: &mut Conn,
+    team_id: &str,
+    contact_id: &str,
+    before: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Message>> {
+    let mut sql = Sql::new("SELECT * FROM message WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND chat_id IN (SELECT id FROM chat WHERE contact_id = ");
+    sql.bind(contact_id.to_owned()).push(")");
+    if !before.is_empty() {
+        sql.push(" AND place < (SELECT place FROM message AS mark WHERE mark.id = ").bind(before.to_owned()).push(")");
+    }
+    sql.push(" ORDER BY place DESC LIMIT ").bind(limit);
+    sql.fetch(conn).await?.iter().map(from_row).collect()
+}
+
+/// The newest messages between an account and a phone number, oldest first.
+pub async fn with_phone(conn: &mut Conn, account_id: &str, phone: &str, limit: i64) -> sqlx::Result<Vec<Message>> {
+    let mut sql = Sql::new(
+        "SELECT message.* FROM message JOIN chat ON chat.id = message.chat_id \
+         JOIN contact ON contact.id = chat.contact_id WHERE chat.account_id = ",
+    );
+    sql.bind(account_id.to_owned()).push(" AND contact.phone = ").bind(phone.to_owned());
+    sql.push(" ORDER BY message.place DESC LIMIT ").bind(limit);
+    let mut newest = sql.fetch(conn).await?.iter().map(from_row).collect::<sqlx::Result<Vec<_>>>()?;
+    newest.reverse();
+    Ok(newest)
+}
+
+/// How many messages there are by direction and status, of one team.
+pub async fn counts(conn: &mut Conn, team_id: &str) -> sqlx::Result<Vec<(Direction, Status, i64)>> {
+    let mut sql = Sql::new("SELECT direction, status, COUNT(*) AS messages FROM message WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" GROUP BY direction, status ORDER BY direction, status");
+    let found = sql.fetch(conn).await?;
+    found.iter().map(|row| Ok((row.word("direction")?, row.word("status")?, row.int("messages")?))).collect()
+}

@@ -1,0 +1,339 @@
+//! Plugins, their versions and installs; their secrets, logs and failed attempts.
+
+use sqlx::any::AnyRow;
+
+use super::Conn;
+use super::sql::{Column, Sql, rows};
+use crate::model::{InstallState, Millis};
+
+/// An immutable version of a plugin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Version {
+    pub id: String,
+    pub team_id: String,
+    pub plugin_id: String,
+    pub version: String,
+    /// SHA-256 of the bytes, hexadecimal: their name in the data folder.
+    pub hash: String,
+    pub size: i64,
+    /// TOML.
+    pub manifest: String,
+    pub created_at: Millis,
+}
+
+/// A version bound to a team's accounts, as it stands in the table. JSON texts are the caller's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InstallRow {
+    pub id: String,
+    pub team_id: String,
+    pub plugin_id: String,
+    /// The plugin's name.
+    pub plugin: String,
+    pub version_id: String,
+    pub version: String,
+    pub hash: String,
+    /// TOML.
+    pub manifest: String,
+    pub generation: i64,
+    /// Its turn in the chain, from 1.
+    pub position: i64,
+    pub state: InstallState,
+    pub reason: String,
+    pub suspended_until: Millis,
+    pub faults: i64,
+    /// JSON: account ids; empty for all.
+    pub accounts: String,
+    pub config: String,
+    pub grants: String,
+    pub created_at: Millis,
+    pub updated_at: Millis,
+}
+
+const INSTALLS: &str = "SELECT install.*, plugin.name AS plugin_name, plugin_version.version AS version, \
+     plugin_version.hash AS hash, plugin_version.manifest AS manifest FROM install \
+     JOIN plugin ON plugin.id = install.plugin_id JOIN plugin_version ON plugin_version.id = install.version_id";
+
+fn install_from_row(row: &AnyRow) -> sqlx::Result<InstallRow> {
+    Ok(InstallRow {
+        id: row.text("id")?,
+        team_id: row.text("team_id")?,
+        plugin_id: row.text("plugin_id")?,
+        plugin: row.text("plugin_name")?,
+        version_id: row.text("version_id")?,
+        version: row.text("version")?,
+        hash: row.text("hash")?,
+        manifest: row.text("manifest")?,
+        generation: row.int("generation")?,
+        position: row.int("position")?,
+        state: row.word("state")?,
+        reason: row.text("reason")?,
+        suspended_until: row.int("suspended_until")?,
+        faults: row.int("faults")?,
+        accounts: row.text("accounts")?,
+        config: row.text("config")?,
+        grants: row.text("grants")?,
+        created_at: row.int("created_at")?,
+        updated_at: row.int("updated_at")?,
+    })
+}
+
+fn version_from_row(row: &AnyRow) -> sqlx::Result<Version> {
+    Ok(Version {
+        id: row.text("id")?,
+        team_id: row.text("team_id")?,
+        plugin_id: row.text("plugin_id")?,
+        version: row.text("version")?,
+        hash: row.text("hash")?,
+        size: row.int("size")?,
+        manifest: row.text("manifest")?,
+        created_at: row.int("created_at")?,
+    })
+}
+
+/// The id of a team's plugin of that name, made where there is none.
+pub async fn ensure(conn: &mut Conn, new_id: &str, team_id: &str, name: &str, now: Millis) -> sqlx::Result<String> {
+    let mut sql = Sql::new("INSERT INTO plugin (id, team_id, name, created_at) VALUES (");
+    sql.bind(new_id.to_owned()).push(", ").bind(team_id.to_owned()).push(", ").bind(name.to_owned());
+    sql.push(", ").bind(now).push(") ON CONFLICT (team_id, name) DO UPDATE SET name = excluded.name RETURNING id");
+    sql.fetch_one(conn).await?.ok_or(sqlx::Error::RowNotFound)?.text("id")
+}
+
+/// Keep a version; the same bytes twice are one version. Gives the one that stands.
+pub async fn ensure_version(conn: &mut Conn, version: &Version) -> sqlx::Result<Version> {
+    let mut sql =
+        Sql::new("INSERT INTO plugin_version (id, team_id, plugin_id, version, hash, size, manifest, created_at) VALUES (");
+    sql.bind(version.id.clone()).push(", ").bind(version.team_id.clone()).push(", ").bind(version.plugin_id.clone());
+    sql.push(", ").bind(version.version.clone()).push(", ").bind(version.hash.clone()).push(", ").bind(version.size);
+    sql.push(", ").bind(version.manifest.clone()).push(", ").bind(version.created_at);
+    sql.push(") ON CONFLICT (plugin_id, hash) DO UPDATE SET hash = excluded.hash RETURNING *");
+    version_from_row(&sql.fetch_one(conn).await?.ok_or(sqlx::Error::RowNotFound)?)
+}
+
+/// A plugin's versions, newest first.
+pub async fn versions(conn: &mut Conn, team_id: &str, plugin_id: &str) -> sqlx::Result<Vec<Version>> {
+    let mut sql = Sql::new("SELECT * FROM plugin_version WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND plugin_id = ").bind(plugin_id.to_owned());
+    sql.push(" ORDER BY id DESC");
+    sql.fetch(conn).await?.iter().map(version_from_row).collect()
+}
+
+pub async fn version(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Option<Version>> {
+    let mut sql = Sql::new("SELECT * FROM plugin_version WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
+    sql.fetch_one(conn).await?.as_ref().map(version_from_row).transpose()
+}
+
+/// Write an install, whole: the one row by which a new generation is published.
+pub async fn put_install(conn: &mut Conn, install: &InstallRow) -> sqlx::Result<()> {
+    let mut sql = Sql::new(
+        "INSERT INTO install (id, team_id, plugin_id, version_id, generation, position, state, reason, \
+         suspended_until, faults, accounts, config, grants, created_at, updated_at) VALUES (",
+    );
+    sql.bind(install.id.clone()).push(", ").bind(install.team_id.clone()).push(", ").bind(install.plugin_id.clone());
+    sql.push(", ").bind(install.version_id.clone()).push(", ").bind(install.generation).push(", ");
+    sql.bind(install.position).push(", ").bind(install.state.as_str().to_owned()).push(", ");
+    sql.bind(install.reason.clone()).push(", ").bind(install.suspended_until).push(", ").bind(install.faults);
+    sql.push(", ").bind(install.accounts.clone()).push(", ").bind(install.config.clone()).push(", ");
+    sql.bind(install.grants.clone()).push(", ").bind(install.created_at).push(", ").bind(install.updated_at);
+    sql.push(
+        ") ON CONFLICT (id) DO UPDATE SET version_id = excluded.version_id, generation = excluded.generation, \
+         position = excluded.position, state = excluded.state, reason = excluded.reason, \
+         suspended_until = excluded.suspended_until, faults = excluded.faults, accounts = excluded.accounts, \
+         config = excluded.config, grants = excluded.grants, updated_at = excluded.updated_at",
+    );
+    sql.execute(conn).await?;
+    Ok(())
+}
+
+pub async fn install(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Option<InstallRow>> {
+    let mut sql = Sql::new(INSTALLS);
+    sql.push(" WHERE install.team_id = ").bind(team_id.to_owned()).push(" AND install.id = ").bind(id.to_owned());
+    sql.fetch_one(conn).await?.as_ref().map(install_from_row).transpose()
+}
+
+/// The install that is not removed of a team's plugin.
+pub async fn install_of(conn: &mut Conn, team_id: &str, plugin_id: &str) -> sqlx::Result<Option<InstallRow>> {
+    let mut sql = Sql::new(INSTALLS);
+    sql.push(" WHERE install.state <> 'removed' AND install.team_id = ").bind(team_id.to_owned());
+    sql.push(" AND install.plugin_id = ").bind(plugin_id.to_owned()).push(" ORDER BY install.id DESC LIMIT 1");
+    sql.fetch_one(conn).await?.as_ref().map(install_from_row).transpose()
+}
+
+/// A team's installs that are not removed, in the order of the chain.
+pub async fn installs(conn: &mut Conn, team_id: &str) -> sqlx::Result<Vec<InstallRow>> {
+    let mut sql = Sql::new(INSTALLS);
+    sql.push(" WHERE install.state <> 'removed' AND install.team_id = ").bind(team_id.to_owned());
+    sql.push(" ORDER BY install.position, install.id");
+    sql.fetch(conn).await?.iter().map(install_from_row).collect()
+}
+
+/// The last position in a team's chain; 0 where it is empty.
+pub async fn last_position(conn: &mut Conn, team_id: &str) -> sqlx::Result<i64> {
+    let mut sql = Sql::new("SELECT MAX(position) AS last FROM install WHERE team_id = ");
+    sql.bind(team_id.to_owned());
+    Ok(match sql.fetch_one(conn).await? {
+        Some(row) => row.maybe_int("last")?.unwrap_or(0),
+        None => 0,
+    })
+}
+
+/// Count a dead letter (`true`) or begin to count anew; gives how many there are in a row.
+pub async fn count_fault(conn: &mut Conn, install_id: &str, failed: bool) -> sqlx::Result<i64> {
+    let mut sql = Sql::new(if failed {
+        "UPDATE install SET faults = faults + 1 WHERE id = "
+    } else {
+        "UPDATE install SET faults = 0 WHERE faults > 0 AND id = "
+    });
+    sql.bind(install_id.to_owned()).push(" RETURNING faults");
+    Ok(match sql.fetch_one(conn).await? {
+        Some(row) => row.int("faults")?,
+        None => 0,
+    })
+}
+
+/// Suspend an install or let it run again.
+pub async fn set_install_state(
+    conn: &mut Conn,
+    install_id: &str,
+    state: InstallState,
+    reason: &str,
+    suspended_until: Millis,
+) -> sqlx::Result<()> {
+    let mut sql = Sql::new("UPDATE install SET faults = 0, state = ");
+    sql.bind(state.as_str().to_owned()).push(", reason = ").bind(reason.to_owned());
+    sql.push(", suspended_until = ").bind(suspended_until).push(" WHERE id = ").bind(install_id.to_owned());
+    sql.execute(conn).await?;
+    Ok(())
+}
+
+/// Keep a sealed secret in place of the one of that name.
+pub async fn set_secret(conn: &mut Conn, install_id: &str, name: &str, sealed: &str) -> sqlx::Result<()> {
+    let mut sql = Sql::new("INSERT INTO secret (install_id, name, sealed) VALUES (");
+    sql.bind(install_id.to_owned()).push(", ").bind(name.to_owned()).push(", ").bind(sealed.to_owned());
+    sql.push(") ON CONFLICT (install_id, name) DO UPDATE SET sealed = excluded.sealed");
+    sql.execute(conn).await?;
+    Ok(())
+}
+
+pub async fn secret(conn: &mut Conn, install_id: &str, name: &str) -> sqlx::Result<Option<String>> {
+    let mut sql = Sql::new("SELECT sealed FROM secret WHERE install_id = ");
+    sql.bind(install_id.to_owned()).push(" AND name = ").bind(name.to_owned());
+    sql.fetch_one(conn).await?.map(|row| row.text("sealed")).transpose()
+}
+
+/// A line that a plugin logged.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct LogRow {
+    pub id: String,
+    #[serde(skip)]
+    pub team_id: String,
+    pub install_id: String,
+    pub event_id: String,
+    pub at: Millis,
+    pub level: String,
+    pub message: String,
+}
+
+pub async fn insert_logs(conn: &mut Conn, logs: &[LogRow]) -> sqlx::Result<()> {
+    rows(
+        conn,
+        "INSERT INTO plugin_log (id, team_id, install_id, event_id, at, level, message) VALUES",
+        "",
+        logs,
+        |row, log| {
+            row.text(&log.id).text(&log.team_id).text(&log.install_id).text(&log.event_id).add(log.at);
+            row.text(&log.level).text(&log.message);
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+/// An install's log in order, after the line with id `after`.
+pub async fn logs(
+    conn: &mut Conn,
+    team_id: &str,
+    install_id: &str,
+    after: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<LogRow>> {
+    let mut sql = Sql::new("SELECT * FROM plugin_log WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND install_id = ").bind(install_id.to_owned());
+    sql.push(" AND id > ").bind(after.to_owned()).push(" ORDER BY id LIMIT ").bind(limit);
+    let found = sql.fetch(conn).await?;
+    found
+        .iter()
+        .map(|row| {
+            Ok(LogRow {
+                id: row.text("id")?,
+                team_id: row.text("team_id")?,
+                install_id: row.text("install_id")?,
+                event_id: row.text("event_id")?,
+                at: row.int("at")?,
+                level: row.text("level")?,
+                message: row.text("message")?,
+            })
+        })
+        .collect()
+}
+
+/// A failed attempt at an event.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct FailureRow {
+    #[serde(skip)]
+    pub id: String,
+    #[serde(skip)]
+    pub team_id: String,
+    pub install_id: String,
+    pub event_id: String,
+    pub attempt: i64,
+    pub at: Millis,
+    pub wall_micros: i64,
+    pub fault: String,
+    pub reason: String,
+}
+
+pub async fn insert_failures(conn: &mut Conn, failures: &[FailureRow]) -> sqlx::Result<()> {
+    rows(
+        conn,
+        "INSERT INTO failure (id, team_id, install_id, event_id, attempt, at, wall_micros, fault, reason) VALUES",
+        "",
+        failures,
+        |row, failure| {
+            row.text(&failure.id).text(&failure.team_id).text(&failure.install_id).text(&failure.event_id);
+            row.add(failure.attempt).add(failure.at).add(failure.wall_micros).text(&failure.fault);
+            row.text(&failure.reason);
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+/// The failed attempts of an install at an event, in order.
+pub async fn failures(
+    conn: &mut Conn,
+    team_id: &str,
+    install_id: &str,
+    event_id: &str,
+) -> sqlx::Result<Vec<FailureRow>> {
+    let mut sql = Sql::new("SELECT * FROM failure WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND install_id = ").bind(install_id.to_owned());
+    sql.push(" AND event_id = ").bind(event_id.to_owned()).push(" ORDER BY id");
+    let found = sql.fetch(conn).await?;
+    found
+        .iter()
+        .map(|row| {
+            Ok(FailureRow {
+                id: row.text("id")?,
+                team_id: row.text("team_id")?,
+                install_id: row.text("install_id")?,
+                event_id: row.text("event_id")?,
+                attempt: row.int("attempt")?,
+                at: row.int("at")?,
+                wall_micros: row.int("wall_micros")?,
+                fault: row.text("fault")?,
+                reason: row.text("reason")?,
+            })
+        })
+        .collect()
+}

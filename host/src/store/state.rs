@@ -1,0 +1,132 @@
+//! Keys and values of plugins.
+
+use sqlx::any::AnyRow;
+
+use super::Conn;
+use super::sql::{Column, Sql, rows};
+use crate::model::{Millis, Scope};
+
+/// A key as it stands; one whose time is over counts as absent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    pub key: String,
+    pub value: String,
+    pub version: i64,
+    pub expires_at: Option<Millis>,
+}
+
+fn from_row(row: &AnyRow) -> sqlx::Result<Entry> {
+    Ok(Entry {
+        key: row.text("key")?,
+        value: row.text("value")?,
+        version: row.int("version")?,
+        expires_at: row.maybe_int("expires_at")?,
+    })
+}
+
+fn in_scope(text: &str, install_id: &str, scope: &Scope) -> Sql {
+    let (word, id) = scope.parts();
+    let mut sql = Sql::new(text);
+    sql.push(" WHERE install_id = ").bind(install_id.to_owned()).push(" AND scope = ").bind(word.to_owned());
+    sql.push(" AND scope_id = ").bind(id.to_owned());
+    sql
+}
+
+pub async fn get(
+    conn: &mut Conn,
+    install_id: &str,
+    scope: &Scope,
+    key: &str,
+    now: Millis,
+) -> sqlx::Result<Option<Entry>> {
+    let mut sql = in_scope("SELECT * FROM state", install_id, scope);
+    sql.push(" AND key = ").bind(key.to_owned());
+    sql.push(" AND (expires_at IS NULL OR expires_at > ").bind(now).push(")");
+    sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
+}
+
+/// Entries whose key begins with `prefix` and sorts after `after`, in order of key.
+pub async fn list(
+    conn: &mut Conn,
+    install_id: &str,
+    scope: &Scope,
+    prefix: &str,
+    after: &str,
+    now: Millis,
+    limit: i64,
+) -> sqlx::Result<Vec<Entry>> {
+    let mut sql = in_scope("SELECT * FROM state", install_id, scope);
+    sql.push(" AND key > ").bind(after.to_owned()).push(" AND key >= ").bind(prefix.to_owned());
+    if !prefix.is_empty() {
+        sql.push(" AND key <= ").bind(format!("{prefix}{}", char::MAX));
+    }
+    sql.push(" AND (expires_at IS NULL OR expires_at > ").bind(now).push(")");
+    sql.push(" ORDER BY key LIMIT ").bind(limit);
+    sql.fetch(conn).await?.iter().map(from_row).collect()
+}
+
+/// A key to write, or with no value to delete.
+#[derive(Clone, Debug)]
+pub struct Write {
+    pub install_id: String,
+    pub scope: Scope,
+    pub key: String,
+    pub value: Option<String>,
+    pub version: i64,
+    pub expires_at: Option<Millis>,
+}
+
+/// Write and delete keys. One entry per key, please.
+pub async fn write(conn: &mut Conn, writes: &[Write]) -> sqlx::Result<()> {
+    let (set, deleted): (Vec<Write>, Vec<Write>) = writes.iter().cloned().partition(|write| write.value.is_some());
+    rows(
+        conn,
+        "INSERT INTO state (install_id, scope, scope_id, key, value, version, expires_at) VALUES",
+        "ON CONFLICT (install_id, scope, scope_id, key) DO UPDATE SET value = excluded.value, \
+         version = excluded.version, expires_at = excluded.expires_at",
+        &set,
+        |row, write| {
+            let (scope, scope_id) = write.scope.parts();
+            row.text(&write.install_id).text(scope).text(scope_id).text(&write.key);
+            row.text(write.value.clone().unwrap_or_default()).add(write.version).add(write.expires_at);
+        },
+    )
+    .await?;
+    for write in deleted {
+        let mut sql = in_scope("DELETE FROM state", &write.install_id, &write.scope);
+        sql.push(" AND key = ").bind(write.key);
+        sql.execute(conn).await?;
+    }
+    Ok(())
+}
+
+/// The live version of each key; absent ones are `None`. In the order asked.
+pub async fn versions(
+    conn: &mut Conn,
+    keys: &[(String, Scope, String)],
+    now: Millis,
+) -> sqlx::Result<Vec<Option<i64>>> {
+    let mut versions = Vec::with_capacity(keys.len());
+    for (install_id, scope, key) in keys {
+        versions.push(get(conn, install_id, scope, key, now).await?.map(|entry| entry.version));
+    }
+    Ok(versions)
+}
+
+/// Forget keys whose time was over before `now`; at most `limit`.
+pub async fn purge(conn: &mut Conn, now: Millis, limit: i64) -> sqlx::Result<u64> {
+    let mut sql = Sql::new(
+        "DELETE FROM state WHERE (install_id, scope, scope_id, key) IN \
+         (SELECT install_id, scope, scope_id, key FROM state WHERE expires_at <= ",
+    );
+    sql.bind(now).push(" LIMIT ").bind(limit).push(")");
+    sql.execute(conn).await
+}
+
+/// Forget all keys of an install.
+pub async fn remove_all(conn: &mut Conn, install_id: &str) -> sqlx::Result<()> {
+    let mut sql = Sql::new("DELETE FROM state WHERE install_id = ");
+    sql.bind(install_id.to_owned());
+    sql.execute(conn).await?;
+    Ok(())
+}

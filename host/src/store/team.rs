@@ -1,0 +1,77 @@
+//! Teams, their counters, and their API keys.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::Conn;
+use super::sql::{Column, Sql};
+use crate::model::Millis;
+
+/// Numbers drawn from teams' counters; while the transaction lasts it holds those teams.
+#[derive(Debug, Default)]
+pub struct Numbers(HashMap<String, (i64, i64)>);
+
+impl Numbers {
+    /// The next number of this team.
+    ///
+    /// # Panics
+    /// When more are asked for than were drawn: then two jobs would share a place.
+    pub fn next(&mut self, team_id: &str) -> i64 {
+        let (next, end) = self.0.get_mut(team_id).expect("the team's numbers were drawn");
+        assert!(*next < *end, "more numbers were drawn than asked for");
+        *next += 1;
+        *next - 1
+    }
+}
+
+/// Draw so many numbers for each team and take the teams' rows until the transaction ends. Call it
+/// first in every transaction that adds or settles jobs; the order of the teams keeps two such
+/// transactions from waiting for each other.
+pub async fn draw(conn: &mut Conn, wanted: &BTreeMap<String, i64>) -> sqlx::Result<Numbers> {
+    let mut numbers = Numbers::default();
+    for (team_id, count) in wanted {
+        let mut sql = Sql::new("UPDATE team SET counter = counter + ");
+        sql.bind(*count).push(" WHERE id = ").bind(team_id.clone()).push(" RETURNING counter");
+        if let Some(row) = sql.fetch_one(conn).await? {
+            let last = row.int("counter")?;
+            numbers.0.insert(team_id.clone(), (last - count + 1, last + 1));
+        }
+    }
+    Ok(numbers)
+}
+
+pub async fn insert(conn: &mut Conn, id: &str, name: &str, now: Millis) -> sqlx::Result<()> {
+    let mut sql = Sql::new("INSERT INTO team (id, name, counter, created_at) VALUES (");
+    sql.bind(id.to_owned()).push(", ").bind(name.to_owned()).push(", 0, ").bind(now).push(")");
+    sql.execute(conn).await?;
+    Ok(())
+}
+
+/// The team that was there first, which a single-team host is about.
+pub async fn first(conn: &mut Conn) -> sqlx::Result<Option<String>> {
+    let sql = Sql::new("SELECT id FROM team ORDER BY created_at, id LIMIT 1");
+    sql.fetch_one(conn).await?.map(|row| row.text("id")).transpose()
+}
+
+/// Keep a key by its hash (SHA-256, hexadecimal).
+pub async fn insert_key(
+    conn: &mut Conn,
+    id: &str,
+    team_id: &str,
+    name: &str,
+    hash: &str,
+    now: Millis,
+) -> sqlx::Result<()> {
+    let mut sql = Sql::new("INSERT INTO api_key (id, team_id, name, hash, created_at) VALUES (");
+    sql.bind(id.to_owned()).push(", ").bind(team_id.to_owned()).push(", ").bind(name.to_owned());
+    sql.push(", ").bind(hash.to_owned()).push(", ").bind(now).push(")");
+    sql.execute(conn).await?;
+    Ok(())
+}
+
+/// The key's id and team.
+pub async fn key_by_hash(conn: &mut Conn, hash: &str) -> sqlx::Result<Option<(String, String)>> {
+    let mut sql = Sql::new("SELECT id, team_id FROM api_key WHERE hash = ");
+    sql.bind(hash.to_owned());
+    let Some(row) = sql.fetch_one(conn).await? else { return Ok(None) };
+    Ok(Some((row.text("id")?, row.text("team_id")?)))
+}
