@@ -75,6 +75,9 @@ macro_rules! __export_handler {
         // Only a component has these symbols: the names would not link natively, where tests run.
         #[cfg(target_family = "wasm")]
         $crate::bindings::$world::export!($plugin with_types_in $crate::bindings::$world);
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn($event) -> ::std::result::Result<$answer, ::std::string::String> =
+            <$plugin as $crate::bindings::$world::exports::switchboard::plugin::$interface::Guest>::handle;
     };
     ($other:ident, $plugin:ident, $handler:path) => {
         compile_error!("a plugin handles message, status, account, timer, event or webhook");
