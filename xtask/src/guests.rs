@@ -33,8 +33,16 @@ pub fn build_all(root: &Path, switchboard: &Path, progress: impl Fn(&str)) -> Re
         let plugin = out.join(format!("{}.wasm", guest.package));
         let wasm = built.join(format!("{}.wasm", guest.package.replace('-', "_")));
         let mut build = Command::new(switchboard);
-        build.arg("build").arg(&guest.dir).arg("--wasm").arg(wasm).arg("--out").arg(&plugin).arg("--json");
-        let output = build.output().with_context(|| format!("cannot start {}", switchboard.display()))?;
+        build
+            .arg("build")
+            .arg(&guest.dir)
+            .arg("--wasm")
+            .arg(wasm)
+            .arg("--out")
+            .arg(&plugin)
+            .arg("--json");
+        let output =
+            build.output().with_context(|| format!("cannot start {}", switchboard.display()))?;
         let reason = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "{}: {}", guest.package, reason.trim());
         plugins.push(plugin);
@@ -51,7 +59,11 @@ struct Guest {
 /// Every package of the workspace that has a `plugin.toml`.
 fn find_guests(root: &Path) -> Result<Vec<Guest>> {
     let output = cargo(root).args(["metadata", "--no-deps", "--format-version=1"]).output()?;
-    ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr).trim());
+    ensure!(
+        output.status.success(),
+        "cargo metadata: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
     let metadata: Value = serde_json::from_slice(&output.stdout)?;
     let packages = metadata["packages"].as_array().context("cargo metadata names no packages")?;
     let guest = |package: &Value| {
@@ -65,7 +77,8 @@ fn find_guests(root: &Path) -> Result<Vec<Guest>> {
 fn add_target(root: &Path, progress: impl Fn(&str)) -> Result<()> {
     let mut rustc = Command::new("rustc");
     rustc.current_dir(root).args(["--print", "target-libdir", "--target", TARGET]);
-    let output = rustc.output().context("cannot start rustc: install Rust from https://rustup.rs")?;
+    let output =
+        rustc.output().context("cannot start rustc: install Rust from https://rustup.rs")?;
     if Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir() {
         return Ok(());
     }

@@ -46,8 +46,9 @@ pub struct Args {
 /// One sentence that says what is missing: the manifest, the target, a library to build.
 pub fn run(args: &Args) -> Result<()> {
     let manifest_path = args.dir.join("plugin.toml");
-    let text = std::fs::read_to_string(&manifest_path)
-        .with_context(|| format!("cannot read {}: a plugin's folder has a plugin.toml", manifest_path.display()))?;
+    let text = std::fs::read_to_string(&manifest_path).with_context(|| {
+        format!("cannot read {}: a plugin's folder has a plugin.toml", manifest_path.display())
+    })?;
     let manifest = Manifest::parse(&text).with_context(|| manifest_path.display().to_string())?;
     let wasm = match &args.wasm {
         Some(wasm) => wasm.clone(),
@@ -80,34 +81,50 @@ fn cargo_build(dir: &Path) -> Result<PathBuf> {
             dir.display()
         );
     }
-    ensure!(has_target(dir)?, "the Rust target {TARGET} is missing: run `rustup target add {TARGET}`");
+    ensure!(
+        has_target(dir)?,
+        "the Rust target {TARGET} is missing: run `rustup target add {TARGET}`"
+    );
     let mut cargo = Command::new("cargo");
     cargo.current_dir(dir).args(["build", "--target", TARGET, "--profile", "plugin"]);
     cargo.args(PROFILE.iter().flat_map(|setting| ["--config", setting]));
     cargo.arg("--message-format=json-render-diagnostics");
     cargo.env("CARGO_ENCODED_RUSTFLAGS", RUSTFLAGS);
-    let output = cargo.stderr(Stdio::inherit()).output().context("cannot start cargo: is Rust installed?")?;
+    let output = cargo
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot start cargo: is Rust installed?")?;
     ensure!(output.status.success(), "cargo could not build {}", project.display());
     let project = project.canonicalize()?;
     let messages = String::from_utf8_lossy(&output.stdout);
-    messages.lines().find_map(|line| component_of(&serde_json::from_str(line).ok()?, &project)).with_context(|| {
-        format!("{} builds no component: add `crate-type = [\"cdylib\"]` under [lib]", project.display())
-    })
+    messages
+        .lines()
+        .find_map(|line| component_of(&serde_json::from_str(line).ok()?, &project))
+        .with_context(|| {
+            format!(
+                "{} builds no component: add `crate-type = [\"cdylib\"]` under [lib]",
+                project.display()
+            )
+        })
 }
 
 fn has_target(dir: &Path) -> Result<bool> {
     let mut rustc = Command::new("rustc");
     rustc.current_dir(dir).args(["--print", "target-libdir", "--target", TARGET]);
-    let output = rustc.output().context("cannot start rustc: install Rust from https://rustup.rs")?;
+    let output =
+        rustc.output().context("cannot start rustc: install Rust from https://rustup.rs")?;
     Ok(Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
 }
 
 /// The component in one of cargo's messages, where it is about this project.
 fn component_of(message: &Value, project: &Path) -> Option<PathBuf> {
-    if message["reason"] != "compiler-artifact" || Path::new(message["manifest_path"].as_str()?) != project {
+    if message["reason"] != "compiler-artifact"
+        || Path::new(message["manifest_path"].as_str()?) != project
+    {
         return None;
     }
-    let files = message["filenames"].as_array()?.iter().filter_map(|file| file.as_str().map(PathBuf::from));
+    let files =
+        message["filenames"].as_array()?.iter().filter_map(|file| file.as_str().map(PathBuf::from));
     files.into_iter().find(|file| file.extension() == Some(OsStr::new("wasm")))
 }
 
@@ -117,12 +134,17 @@ mod tests {
 
     #[test]
     fn the_component_is_the_projects_own_and_not_a_dependencys() {
-        let message = |manifest: &str, file: &str| json!({
-            "reason": "compiler-artifact", "manifest_path": manifest, "filenames": [file],
-        });
+        let message = |manifest: &str, file: &str| {
+            json!({
+                "reason": "compiler-artifact", "manifest_path": manifest, "filenames": [file],
+            })
+        };
         let project = Path::new("/bot/Cargo.toml");
         let component = |message: Value| component_of(&message, project);
-        assert_eq!(component(message("/bot/Cargo.toml", "/t/bot.wasm")), Some(PathBuf::from("/t/bot.wasm")));
+        assert_eq!(
+            component(message("/bot/Cargo.toml", "/t/bot.wasm")),
+            Some(PathBuf::from("/t/bot.wasm"))
+        );
         assert_eq!(component(message("/bot/Cargo.toml", "/t/libbot.rlib")), None);
         assert_eq!(component(message("/sdk/Cargo.toml", "/t/sdk.wasm")), None);
         assert_eq!(component(json!({"reason": "build-finished", "success": true})), None);
@@ -134,7 +156,8 @@ mod tests {
         let args = |wasm| Args { dir: dir.path().to_owned(), out: None, wasm, json: false };
         let error = run(&args(None)).expect_err("no manifest");
         assert!(error.to_string().contains("plugin.toml"), "{error:#}");
-        std::fs::write(dir.path().join("plugin.toml"), "id = \"bot\"\nversion = \"0.1.0\"\n").expect("written");
+        std::fs::write(dir.path().join("plugin.toml"), "id = \"bot\"\nversion = \"0.1.0\"\n")
+            .expect("written");
         let error = run(&args(None)).expect_err("no project");
         assert!(error.to_string().contains("--wasm"), "{error:#}");
         let wasm = dir.path().join("bot.txt");
