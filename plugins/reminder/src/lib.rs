@@ -44,6 +44,8 @@ fn on_message(event: Message) -> Result<()> {
         Request::Other => return Ok(()),
     };
     reply(&event, answer)?;
+    // It was meant for this plugin alone.
+    delivery::stop();
     Ok(())
 }
 

@@ -10,7 +10,8 @@ pub fn does(word: &str, event: &Message) -> bool {
         "trap" => panic!("trapped as asked"),
         "loop" => spin(),
         "memory" => hoard(),
-        "stack" => drop(dig(1)),
+        "stack" => assert!(call(1) > 0),
+        "stack-memory" => assert!(dig(1) > 0),
         "sleep" => std::thread::sleep(Duration::from_secs(3600)),
         "flood-effects" => (0..100_000).for_each(|n| drop(reply(event, format!("flood {n}")))),
         "flood-calls" => (0..1_000_000).for_each(|_| assert!(black_box(delivery::attempt()) > 0)),
@@ -34,6 +35,15 @@ fn hoard() {
     }
 }
 
+/// Calls without end that need no memory of the guest: the host's stack for it runs out.
+#[expect(unconditional_recursion, reason = "it is to overflow the stack")]
+#[inline(never)]
+fn call(depth: u32) -> u64 {
+    // What follows the call keeps it from becoming a loop.
+    call(depth.wrapping_add(1)).rotate_left(depth)
+}
+
+/// Calls without end that keep data each: the guest's own stack runs out first.
 #[expect(unconditional_recursion, reason = "it is to overflow the stack")]
 fn dig(depth: u64) -> u64 {
     let here = black_box([depth; 64]);

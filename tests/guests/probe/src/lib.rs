@@ -11,7 +11,7 @@
 //! | `timer MS NAME [PAYLOAD]`, `cron EXPR`, `timers`, `cancel-timer NAME` | timers of the chat |
 //! | `tag K V`, `opt-out`, `opt-in`, `handover`, `handback` | the contact and the chat |
 //! | `emit NAME [JSON]`, `stop`, `config`, `secret NAME`, `reveal NAME`, `http URL` | the rest |
-//! | `trap`, `loop`, `memory`, `stack`, `sleep`, `flood-effects`, `flood-calls`, `flood-logs` | harm |
+//! | `trap`, `loop`, `memory`, `stack`, `stack-memory`, `sleep`, `flood-effects`, `flood-calls`, `flood-logs` | harm |
 //!
 //! Other texts are ignored. A refusal by the host is replied as `CODE: MESSAGE`.
 
