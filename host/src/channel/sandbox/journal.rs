@@ -92,6 +92,12 @@ impl Journal {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Make every later write fail.
+    #[cfg(test)]
+    pub fn refuse_writes(&mut self) {
+        self.file = File::open(&self.path).expect("it was opened before");
+    }
 }
 
 /// Call `each` with every whole line of a journal, oldest first; what cannot be read is passed over.

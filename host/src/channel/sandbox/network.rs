@@ -20,7 +20,7 @@ const PRESENCES: usize = 10_000;
 const BATCH: usize = 500;
 
 pub(super) struct Network {
-    journal: Journal,
+    pub(super) journal: Journal,
     defaults: Behaviour,
     deduplicates: bool,
     last_seq: i64,
