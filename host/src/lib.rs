@@ -11,5 +11,6 @@
 pub mod channel;
 pub mod clock;
 pub mod config;
+pub mod http;
 pub mod model;
 pub mod plugin;
