@@ -43,7 +43,7 @@ pub struct Record {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "line", rename_all = "snake_case")]
 pub(super) enum Line {
-    Call(Record),
+    Call(Box<Record>),
     /// A receipt that the host has stored: it is owed no longer.
     Receipt {
         at: Millis,

@@ -119,6 +119,11 @@ impl Sandbox {
         *self.shared.intake.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
+    /// Returns once [`Sandbox::stop`] was called.
+    pub async fn stopped(&self) {
+        self.shared.stopping.cancelled().await;
+    }
+
     /// A customer writes. `Ok` with the network's id of the message means that the host has
     /// committed it; after an error the customer may hand it in again under the same id.
     pub async fn incoming(&self, account_id: &str, incoming: Incoming) -> anyhow::Result<String> {
@@ -260,7 +265,7 @@ impl Shared {
         if network.next_due() != due_before {
             self.owed.notify_one();
         }
-        if record.outcome.delivered()
+        if record.outcome.taken()
             && network.signal(account_id, &message.to, |presence| presence.typing_until = 0)
         {
             self.changed();

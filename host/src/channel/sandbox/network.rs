@@ -76,7 +76,7 @@ impl Network {
                 for (due, status) in receipts(&record, &self.defaults) {
                     owed.insert((status.provider_id.clone(), status.status), (due, status));
                 }
-                self.apply(record);
+                self.apply(*record);
             }
             Line::Receipt { provider_id, status, .. } => {
                 owed.remove(&(provider_id, status));
@@ -121,7 +121,7 @@ impl Network {
             error_message: planned.message.clone(),
             receipts: behaviour.receipts,
         };
-        self.journal.append(&[Line::Call(record.clone())])?;
+        self.journal.append(&[Line::Call(Box::new(record.clone()))])?;
         for (due, status) in receipts(&record, &behaviour) {
             if record.receipts == Receipts::Duplicated {
                 self.owe(due, status.clone());
@@ -213,7 +213,7 @@ impl Network {
                 && !record.duplicate
                 && records.len() < limit
             {
-                records.push(record);
+                records.push(*record);
             }
         })?;
         Ok(records)

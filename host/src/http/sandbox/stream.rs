@@ -85,12 +85,13 @@ impl Watching {
         }
     }
 
-    /// Wait for a commit or a sign; `None` when there will be no more.
+    /// Wait for a commit or a sign; `None` when the house stops, so that no page holds it up.
     async fn changed(&mut self) -> Option<()> {
         tokio::time::sleep(PACE).await;
         tokio::select! {
             changed = self.commits.changed() => changed.ok(),
             changed = self.signs.changed() => changed.ok(),
+            () = self.house.sandbox().stopped() => None,
         }
     }
 

@@ -375,7 +375,7 @@ async fn an_account_is_paired_by_its_code() {
 }
 
 #[tokio::test]
-async fn the_stream_tells_the_whole_chat_and_then_only_changes() {
+async fn the_stream_tells_the_whole_chat_then_only_changes_and_ends_with_the_house() {
     let rig = rig();
     rig.house.reply("+15550100199", Content::text("before")).await;
     rig.house.reply("+15550100111", Content::text("somebody else's")).await;
@@ -407,6 +407,9 @@ async fn the_stream_tells_the_whole_chat_and_then_only_changes() {
     let third = next().await;
     assert_eq!(third["messages"].as_array().unwrap().len(), 1);
     assert_eq!(third["messages"][0]["content"]["text"], "hi");
+    rig.house.sandbox.stop();
+    let end = tokio::time::timeout(Duration::from_secs(10), body.next()).await;
+    assert!(end.expect("the stream ends with the house").is_none());
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 // What a customer can send besides text: a menu, and a sheet to fill in.
 
-import { make } from './bubbles.js';
+import { make, sign } from './bubbles.js';
 
 const sample = () => `${location.origin}/sandbox/page/sample.svg`;
 const file = (value) => Object.fromEntries(Object.entries(value).filter(([, text]) => text !== ''));
@@ -9,14 +9,14 @@ const caption = field('caption', 'Caption', '');
 
 /** Kind, label, fields, and the message that they make. */
 const KINDS = [
-  ['image', '🖼 Photo', () => [field('url', 'Address', sample()), caption], (v) => ({ type: 'image', image: file({ ...v, mime_type: v.url === sample() ? 'image/svg+xml' : '' }) })],
-  ['video', '🎬 Video', () => [field('url', 'Address', 'https://example.com/video.mp4'), caption], (v) => ({ type: 'video', video: file({ ...v, mime_type: 'video/mp4' }) })],
-  ['audio', '🎧 Voice', () => [field('url', 'Address', 'https://example.com/voice.ogg')], (v) => ({ type: 'audio', audio: file({ ...v, mime_type: 'audio/ogg' }) })],
-  ['document', '📄 Document', () => [field('url', 'Address', 'https://example.com/order.pdf'), field('filename', 'File name', 'order.pdf'), caption], (v) => ({ type: 'document', document: file({ ...v, mime_type: 'application/pdf' }) })],
-  ['sticker', '✨ Sticker', () => [field('url', 'Address', sample())], (v) => ({ type: 'sticker', sticker: file(v) })],
-  ['location', '📍 Location', () => [field('latitude', 'Latitude', '52.52', { type: 'number', min: -90, max: 90, step: 'any' }), field('longitude', 'Longitude', '13.405', { type: 'number', min: -180, max: 180, step: 'any' }), field('name', 'Name', 'Berlin', { optional: true })], (v) => ({ type: 'location', location: file({ ...v, latitude: Number(v.latitude), longitude: Number(v.longitude) }) })],
-  ['contacts', '👤 Contact', () => [field('name', 'Name', 'Max Example'), field('phone', 'Number', '+15550100177', { type: 'tel' })], (v) => ({ type: 'contacts', contacts: [{ name: { formatted_name: v.name }, phones: [{ phone: v.phone }] }] })],
-  ['other', '❔ Something else', () => [field('kind', 'What it is', 'order')], (v) => ({ type: 'other', other: { type: v.kind } })],
+  ['image', 'Photo', () => [field('url', 'Address', sample()), caption], (v) => ({ type: 'image', image: file({ ...v, mime_type: v.url === sample() ? 'image/svg+xml' : '' }) })],
+  ['video', 'Video', () => [field('url', 'Address', 'https://example.com/video.mp4'), caption], (v) => ({ type: 'video', video: file({ ...v, mime_type: 'video/mp4' }) })],
+  ['audio', 'Voice', () => [field('url', 'Address', 'https://example.com/voice.ogg')], (v) => ({ type: 'audio', audio: file({ ...v, mime_type: 'audio/ogg' }) })],
+  ['document', 'Document', () => [field('url', 'Address', 'https://example.com/order.pdf'), field('filename', 'File name', 'order.pdf'), caption], (v) => ({ type: 'document', document: file({ ...v, mime_type: 'application/pdf' }) })],
+  ['sticker', 'Sticker', () => [field('url', 'Address', sample())], (v) => ({ type: 'sticker', sticker: file(v) })],
+  ['location', 'Location', () => [field('latitude', 'Latitude', '52.52', { type: 'number', min: -90, max: 90, step: 'any' }), field('longitude', 'Longitude', '13.405', { type: 'number', min: -180, max: 180, step: 'any' }), field('name', 'Name', 'Berlin', { optional: true })], (v) => ({ type: 'location', location: file({ ...v, latitude: Number(v.latitude), longitude: Number(v.longitude) }) })],
+  ['contacts', 'Contact', () => [field('name', 'Name', 'Max Example'), field('phone', 'Number', '+15550100177', { type: 'tel' })], (v) => ({ type: 'contacts', contacts: [{ name: { formatted_name: v.name }, phones: [{ phone: v.phone }] }] })],
+  ['other', 'Something else', () => [field('kind', 'What it is', 'order')], (v) => ({ type: 'other', other: { type: v.kind } })],
 ];
 
 const $ = (id) => document.getElementById(id);
@@ -55,7 +55,7 @@ export function chooseRow(title, rows, choose) {
 /** An emoji for a reaction; empty takes it back. */
 export function chooseEmoji(choose) {
   const pick = (emoji) => { $('sheet').close(); choose(emoji); };
-  const one = (emoji) => make('button', { type: 'button', 'data-emoji': emoji, 'aria-label': emoji || 'none', click: () => pick(emoji) }, emoji || '🚫');
+  const one = (emoji) => make('button', { type: 'button', 'data-emoji': emoji, 'aria-label': emoji || 'none', click: () => pick(emoji) }, emoji || 'none');
   sheet('React', [make('div', { class: 'emoji' }, ...['👍', '❤️', '😂', '😮', '😢', '🙏', ''].map(one))]);
 }
 
@@ -68,7 +68,7 @@ export function menu(send) {
     if (open) kinds.firstElementChild.focus();
   };
   for (const kind of KINDS) {
-    kinds.append(make('button', { type: 'button', role: 'menuitem', 'data-kind': kind[0], click: () => { show(false); fill(kind, send); } }, kind[1]));
+    kinds.append(make('button', { type: 'button', role: 'menuitem', 'data-kind': kind[0], click: () => { show(false); fill(kind, send); } }, sign(kind[0]), kind[1]));
   }
   button.addEventListener('click', () => show(kinds.hidden));
   kinds.addEventListener('keydown', (event) => {

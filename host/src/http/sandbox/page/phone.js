@@ -1,7 +1,7 @@
 // The phone: who is writing to which account, the live chat, and the composer.
 
 import { chooseEmoji, chooseRow, menu } from './attach.js';
-import { bubble, gist, make } from './bubbles.js';
+import { bubble, gist, make, patch } from './bubbles.js';
 
 const $ = (id) => document.getElementById(id);
 const address = (rest) => `/sandbox/accounts/${encodeURIComponent(state.account)}${rest}`;
@@ -33,7 +33,7 @@ async function call(method, path, body) {
     method,
     headers: body ? { 'content-type': 'application/json' } : {},
     body: body ? JSON.stringify(body) : undefined,
-  });
+  }).catch(() => { throw Object.assign(new Error('The host cannot be reached.'), { unreachable: true }); });
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) throw new Error(answer.error?.message ?? `the host answered ${response.status}`);
   return answer;
@@ -82,17 +82,19 @@ function draw(message, tick, attached) {
   const key = JSON.stringify([message, tick, attached, quoted?.content]);
   const before = drawn.get(message.id);
   if (before?.key === key) return before.node;
+  const now = () => state.messages.get(message.id) ?? message;
   const node = bubble(message, {
     tick,
     quoted: quoted ? gist(quoted.content) : '',
     reactions: attached,
-    choose: (option, rows, title) => (option ? answer(message, option) : chooseRow(title, rows, (row) => answer(message, row))),
-    reply: () => quote(message),
-    react: () => chooseEmoji((emoji) => send({ type: 'reaction', reaction: { message_id: message.id, emoji } }, message.provider_id)),
+    choose: (option, rows, title) => (option ? answer(now(), option) : chooseRow(title, rows, (row) => answer(now(), row))),
+    reply: () => quote(now()),
+    react: () => chooseEmoji((emoji) => send({ type: 'reaction', reaction: { message_id: message.id, emoji } }, now().provider_id)),
     retry: message.retry,
   });
-  drawn.set(message.id, { key, node });
-  return node;
+  const kept = before ? patch(before.node, node) : node;
+  drawn.set(message.id, { key, node: kept });
+  return kept;
 }
 
 /** Bring the page in line with what is known, touching only what changed. */
@@ -158,7 +160,11 @@ function connect() {
   link('connecting');
   const stream = new EventSource(address(`/chats/${encodeURIComponent(customer().phone)}/stream`));
   source = stream;
-  stream.addEventListener('open', () => { pause = 500; link('live'); });
+  stream.addEventListener('open', () => {
+    pause = 500;
+    link('live');
+    for (const message of state.waiting.values()) if (message.unreachable) message.retry();
+  });
   stream.addEventListener('chat', (event) => heard(JSON.parse(event.data)));
   stream.addEventListener('error', () => {
     link('offline');
@@ -182,6 +188,7 @@ function reset() {
 function heard(news) {
   if (news.whole) state.messages.clear();
   for (const message of news.messages) {
+    if (!news.whole && message.direction === 'out' && !state.messages.has(message.id)) $('announce').textContent = gist(message.content);
     state.messages.set(message.id, message);
     if (message.direction === 'in') state.waiting.delete(message.provider_id);
   }
@@ -249,13 +256,18 @@ function send(content, replyTo = '') {
   const { phone, name } = customer();
   const [from, to] = [state.account, phone];
   const message = { id, provider_id: id, direction: 'in', content, status: 'pending', reply_to: replyTo, at: Date.now() };
+  const retry = () => {
+    state.waiting.set(id, message);
+    show();
+    line = line.then(post);
+  };
   const post = async () => {
     const ours = () => from === state.account && to === customer().phone;
     try {
       await call('POST', `/sandbox/accounts/${encodeURIComponent(from)}/incoming`, { ...content, from: phone, name, reply_to: replyTo, id });
     } catch (error) {
       if (!ours() || !state.waiting.has(id)) return;
-      state.waiting.set(id, { ...message, status: 'error', error_message: error.message, retry: () => { line = line.then(post); } });
+      state.waiting.set(id, { ...message, status: 'error', error_message: error.message, unreachable: error.unreachable, retry });
       show();
     }
   };
