@@ -11,6 +11,7 @@
 pub mod channel;
 pub mod clock;
 pub mod config;
+pub mod http;
 pub mod model;
 pub mod plugin;
 pub mod store;
