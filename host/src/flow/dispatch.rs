@@ -16,7 +16,7 @@ use super::effect::{Conclusion, Settled, Settlement, Settler};
 use super::reads::Reads;
 use super::registry::{Active, Team};
 use super::timers::Fire;
-use crate::model::{Chat, Event, EventKind, FaultClass, JobKind, Message};
+use crate::model::{Chat, Event, FaultClass, JobKind, Message};
 use crate::plugin::manifest::On;
 use crate::plugin::{Call, Fault, Input, Outcome, Usage, Verdict};
 use crate::store::job::{Job, Wanted};
@@ -239,16 +239,5 @@ fn died(attempts: i64) -> Outcome {
         reads: Vec::new(),
         logs: Vec::new(),
         usage: Usage::default(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_events_of_messages_go_to_the_message_handler() {
-        assert_eq!(On::of(EventKind::MESSAGE_RECEIVED), On::Message);
-        assert_eq!(On::of(EventKind::MESSAGE_SENT), On::Status);
     }
 }

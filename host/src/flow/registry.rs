@@ -143,7 +143,7 @@ fn name_and_text(event: &Event) -> (String, String) {
             Ok(message) => (message.content.kind().to_owned(), message.content.as_text().to_owned()),
             Err(_) => ("other".to_owned(), String::new()),
         },
-        EventKind::MESSAGE_STATUS => {
+        EventKind::MESSAGE_SENT | EventKind::MESSAGE_STATUS => {
             (event.data["status"].as_str().unwrap_or_default().to_owned(), String::new())
         }
         name => (name.to_owned(), String::new()),

@@ -1,6 +1,9 @@
 //! The rows of a set of settlements, collected and written table by table.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::fate::{is_last, parked_lane};
 use super::{Conclusion, Settlement, effects, people, state};
@@ -16,6 +19,7 @@ use crate::store::plugin::{FailureRow, LogRow};
 use crate::store::state::Write;
 use crate::store::team::Numbers;
 use crate::store::timer::Timer;
+use crate::store::webhook::StoredReply;
 use crate::store::{Conn, dead_letter, job, message, plugin, timer, webhook};
 
 /// What is to be written, and with it what the calls of the set have in common.
@@ -29,8 +33,8 @@ pub struct Rows {
     failures: Vec<FailureRow>,
     letters: Vec<DeadLetter>,
     cancelled: Vec<String>,
-    /// Whether the last call of each install failed for good.
-    faults: HashMap<String, bool>,
+    /// Installs whose last event of the set ended well.
+    healthy: BTreeSet<String>,
     suspended: BTreeSet<String>,
 }
 
@@ -54,7 +58,7 @@ impl Rows {
                 if let Some(fault) = given_up(house, item, outcome) {
                     self.bury(house, conn, numbers, item, event, install_id, &fault).await?;
                 } else if matches!(outcome.verdict, Verdict::Done { .. }) {
-                    plugin::count_fault(conn, install_id, false).await?;
+                    self.healthy.insert(install_id.clone());
                 }
                 self.end_timer(conn, item, event, install_id, outcome, house).await?;
                 self.reply(house, conn, event, install_id, outcome).await?;
@@ -137,13 +141,14 @@ impl Rows {
             payload: item.job.payload.clone(),
         });
         metrics::counter!("switchboard_dead_letters_total", "plugin" => active.install.plugin.clone()).increment(1);
-        let row = plugin::count_fault(conn, install_id, true).await?;
+        self.healthy.remove(install_id);
+        let faults = plugin::count_fault(conn, install_id).await?;
         let delivery = &house.config.delivery;
-        if row < delivery.suspend_after || active.is_suspended(house.clock.now()) {
+        if faults < delivery.suspend_after || active.is_suspended(house.clock.now()) {
             return Ok(());
         }
         let until = house.clock.now() + delivery.suspend_for;
-        let reason = format!("{row} events in a row went to the dead letters; the last: {}", fault.reason);
+        let reason = format!("{faults} events in a row went to the dead letters; the last: {}", fault.reason);
         plugin::set_install_state(conn, install_id, InstallState::Suspended, &reason, until).await?;
         tracing::warn!(install = install_id, plugin = active.install.plugin, reason, "a plugin is suspended");
         self.suspended.insert(event.team_id.clone());
@@ -186,8 +191,15 @@ impl Rows {
     ) -> anyhow::Result<()> {
         let Verdict::Done { reply: Some(reply), .. } = &outcome.verdict else { return Ok(()) };
         let Some(delivery_id) = event.data["delivery_id"].as_str() else { return Ok(()) };
-        webhook::put_reply(conn, install_id, delivery_id, reply.status, &reply.headers, &reply.body, house.clock.now())
-            .await?;
+        let stored = StoredReply {
+            install_id: install_id.to_owned(),
+            delivery_id: delivery_id.to_owned(),
+            status: i64::from(reply.status),
+            headers: reply.headers.clone(),
+            body: BASE64.encode(&reply.body),
+            at: house.clock.now(),
+        };
+        webhook::insert_reply(conn, &stored).await?;
         Ok(())
     }
 
@@ -269,6 +281,7 @@ impl Rows {
         plugin::insert_logs(conn, &self.logs).await?;
         plugin::insert_failures(conn, &self.failures).await?;
         dead_letter::insert(conn, &self.letters).await?;
+        plugin::clear_faults(conn, &self.healthy.iter().collect::<Vec<_>>()).await?;
         if self.cancelled.is_empty() {
             return Ok((lanes, None));
         }

@@ -20,7 +20,7 @@ use crate::channel::Intake;
 use crate::model::{Account, AccountState, Event, EventKind, Inbound, JobKind};
 use crate::store::{account, job, team};
 
-pub use statuses::run_unmatched;
+pub use messages::new_chat;
 
 /// The intake of a house: one commit for all that arrives while the one before is under way.
 pub struct Receiver(pub Arc<House>);
@@ -125,7 +125,7 @@ impl Intake for Door {
 pub async fn run(door: Arc<Door>, stop: CancellationToken) {
     let house = door.house.clone();
     loop {
-        if let Err(error) = run_unmatched(&door).await {
+        if let Err(error) = statuses::run_unmatched(&door).await {
             tracing::error!(error = format!("{error:#}"), "unmatched statuses: will try again");
         }
         if house.rest(&house.wake.statuses, Some(JobKind::Status), &stop).await {

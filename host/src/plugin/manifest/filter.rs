@@ -38,7 +38,7 @@ impl On {
     pub fn of(event_kind: &str) -> Self {
         match event_kind {
             EventKind::MESSAGE_RECEIVED => Self::Message,
-            EventKind::MESSAGE_STATUS => Self::Status,
+            EventKind::MESSAGE_SENT | EventKind::MESSAGE_STATUS => Self::Status,
             EventKind::TIMER_FIRED => Self::Timer,
             EventKind::WEBHOOK_RECEIVED => Self::Webhook,
             EventKind::ACCOUNT_STATE | EventKind::CONTACT_OPTED_IN | EventKind::CONTACT_OPTED_OUT => Self::Account,
