@@ -1,0 +1,3 @@
+//! The only code that knows axum.
+
+pub mod sandbox;
