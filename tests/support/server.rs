@@ -1,4 +1,4 @@
-//! A whole host in the test's process: its own folder, its own database, a clock that stands still.
+//! A whole host in the test's process: its own folder, its own database, a clock that moves when told.
 
 use std::sync::Arc;
 
@@ -36,6 +36,11 @@ impl Server {
 
     /// With settings changed by the test.
     pub async fn with(on: On, change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_at(on, Clock::manual(NOON), change).await
+    }
+
+    /// By another clock.
+    pub async fn start_at(on: On, clock: Clock, change: impl FnOnce(&mut Config)) -> Self {
         let data = tempfile::tempdir().expect("a folder");
         let mut config = Config { data: data.path().to_owned(), ..Config::default() };
         config.server.listen = "127.0.0.1:0".to_owned();
@@ -45,7 +50,6 @@ impl Server {
         config.notify.allow = vec![loopback];
         config.plugins.http_allow = vec![loopback];
         change(&mut config);
-        let clock = Clock::manual(NOON);
         let running = App::start(config.clone(), clock.clone()).await.expect("the host starts");
         let (team, key) = new_team(&running.house, "first").await;
         let account = new_account(&running.house, &team, "+15550100").await;
