@@ -18,7 +18,7 @@ both! {
         let server = Server::start(on).await;
         let first = server.install("probe").await;
         let second = server.install("second").await;
-        server.client.put("/api/v1/plugins/order", json!({ "order": [second, first] })).await.ok();
+        server.client.put("/api/v1/plugins/order", json!({ "plugins": [second, first] })).await.ok();
         server.says("+15550101", "echo hi").await;
         assert_eq!(server.heard("+15550101").await, ["second: echo hi", "hi"]);
         server.finish().await;
@@ -59,9 +59,9 @@ both! {
         assert_eq!(server.heard("+15550102").await, ["elsewhere", "second: echo elsewhere"]);
         let chats = server.client.get("/api/v1/chats").await.ok();
         let chats = chats["chats"].as_array().expect("a list");
-        let chat = chats.iter().find(|chat| chat["assigned"] == "human").expect("one is with a human");
-        let path = format!("/api/v1/chats/{}/assign", chat["id"].as_str().expect("an id"));
-        server.client.post(&path, json!({ "assigned": "" })).await.ok();
+        let chat = chats.iter().find(|chat| !chat["assignedTo"].is_null()).expect("one is with a human");
+        let path = format!("/api/v1/chats/{}/assignment", chat["id"].as_str().expect("an id"));
+        server.client.delete(&path).await.ok();
         server.drain().await;
         server.says("+15550101", "echo back").await;
         assert_eq!(server.heard("+15550101").await, ["back", "second: echo back"]);

@@ -120,12 +120,8 @@ fn copy(name: &str, folder: &Path) {
 
 /// A built plugin with another manifest: `old` replaced by `new` in the one that it has.
 fn with_manifest(name: &str, old: &str, new: &str) -> Vec<u8> {
-    let wasm = plugin(name);
     let toml = std::fs::read_to_string(format!("{}/../tests/guests/{name}/plugin.toml", env!("CARGO_MANIFEST_DIR")));
     let toml = toml.expect("its manifest");
     assert!(toml.contains(old), "{toml}");
-    // The section at the end is the one in force only if it is the only one: cut the old one off.
-    let at = wasm.windows(20).rposition(|bytes| bytes == b"switchboard:manifest").expect("an embedded manifest");
-    let begin = (0..at).rev().find(|at| wasm[*at] == 0).expect("the section's id");
-    switchboard::plugin::manifest::embed(&wasm[..begin], &toml.replace(old, new))
+    switchboard::plugin::manifest::embed(&plugin(name), &toml.replace(old, new)).expect("embedded")
 }

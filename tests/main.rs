@@ -21,3 +21,4 @@ mod store;
 mod teams;
 mod tidy;
 mod timers;
+mod webhooks;

@@ -71,7 +71,9 @@ impl Server {
         let Self { client, clock, team, account, config, running, data } = self;
         running.stop().await;
         clock.advance(millis);
-        let running = App::start(config.clone(), clock.clone()).await.expect("the host starts again");
+        // The folder is free when the last connection of the one before is gone.
+        let start = async || App::start(config.clone(), clock.clone()).await.inspect_err(|problem| println!("{problem:#}")).ok();
+        let running = eventually("the host to start again", start).await;
         let client = Client::new(&format!("http://{}", running.addr), &client.key);
         Self { client, clock, team, account, config, running, data }
     }
