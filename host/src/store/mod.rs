@@ -4,14 +4,17 @@ pub mod account;
 pub mod chat;
 pub mod contact;
 pub mod dead_letter;
+pub mod endpoint;
 pub mod event;
 pub mod job;
+pub mod listen;
 pub mod message;
 pub mod plugin;
 pub mod sql;
 pub mod state;
 pub mod team;
 pub mod timer;
+pub mod webhook;
 
 use std::borrow::Cow;
 use std::fs::File;

@@ -1,0 +1,249 @@
+//! Customers' endpoints that events are posted to, and what each attempt brought.
+
+use std::collections::HashMap;
+
+use sqlx::any::AnyRow;
+
+use super::Conn;
+use super::sql::{Column, Sql, rows, with_list};
+use crate::model::{Event, Millis};
+
+/// An address that events are posted to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Endpoint {
+    pub id: String,
+    pub team_id: String,
+    pub url: String,
+    /// The signing secret, sealed for `endpoint/{id}`.
+    pub sealed_secret: String,
+    /// Names of events, `message.*` for all of a kind; empty for all.
+    pub events: Vec<String>,
+    /// Account ids; empty for all.
+    pub accounts: Vec<String>,
+    /// The events of a chat one after the other.
+    pub ordered: bool,
+    pub enabled: bool,
+    /// Why it is disabled; empty where a person did it, or where it is not.
+    pub reason: String,
+    /// The first failure since the last success.
+    pub failing_since: Option<Millis>,
+    pub created_at: Millis,
+}
+
+impl Endpoint {
+    /// Whether this event is posted to it.
+    pub fn wants(&self, event: &Event) -> bool {
+        let named = |name: &String| match name.strip_suffix(".*") {
+            Some(kind) => event.kind.strip_prefix(kind).is_some_and(|rest| rest.starts_with('.')),
+            None => *name == event.kind,
+        };
+        (self.events.is_empty() || self.events.iter().any(named))
+            && (self.accounts.is_empty() || event.account_id.is_empty() || self.accounts.contains(&event.account_id))
+    }
+}
+
+fn from_row(row: &AnyRow) -> sqlx::Result<Endpoint> {
+    Ok(Endpoint {
+        id: row.text("id")?,
+        team_id: row.text("team_id")?,
+        url: row.text("url")?,
+        sealed_secret: row.text("sealed_secret")?,
+        events: row.json("events")?,
+        accounts: row.json("accounts")?,
+        ordered: row.int("ordered")? != 0,
+        enabled: row.int("enabled")? != 0,
+        reason: row.text("reason")?,
+        failing_since: row.maybe_int("failing_since")?,
+        created_at: row.int("created_at")?,
+    })
+}
+
+fn json(list: &[String]) -> String {
+    serde_json::to_string(list).unwrap_or_default()
+}
+
+/// Write an endpoint, new or changed.
+pub async fn put(conn: &mut Conn, endpoint: &Endpoint) -> sqlx::Result<()> {
+    rows(
+        conn,
+        "INSERT INTO endpoint (id, team_id, url, sealed_secret, events, accounts, ordered, enabled, reason, \
+         failing_since, created_at) VALUES",
+        "ON CONFLICT (id) DO UPDATE SET url = excluded.url, events = excluded.events, accounts = excluded.accounts, \
+         ordered = excluded.ordered, enabled = excluded.enabled, reason = excluded.reason, \
+         failing_since = excluded.failing_since",
+        std::slice::from_ref(endpoint),
+        |row, e| {
+            row.text(&e.id).text(&e.team_id).text(&e.url).text(&e.sealed_secret).text(json(&e.events));
+            row.text(json(&e.accounts)).truth(e.ordered).truth(e.enabled).text(&e.reason);
+            row.add(e.failing_since).add(e.created_at);
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+pub async fn get(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Option<Endpoint>> {
+    let mut sql = Sql::new("SELECT * FROM endpoint WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
+    sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
+}
+
+/// Endpoints of any team, for jobs, which carry their team themselves.
+pub async fn by_ids(conn: &mut Conn, ids: &[String]) -> sqlx::Result<HashMap<String, Endpoint>> {
+    let found = with_list(conn, "SELECT * FROM endpoint WHERE id IN", ids, "").await?;
+    found.iter().map(|row| Ok((row.text("id")?, from_row(row)?))).collect()
+}
+
+/// A team's endpoints, oldest first, after the one with id `after`.
+pub async fn list(conn: &mut Conn, team_id: &str, after: &str, limit: i64) -> sqlx::Result<Vec<Endpoint>> {
+    let mut sql = Sql::new("SELECT * FROM endpoint WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND id > ").bind(after.to_owned()).push(" ORDER BY id LIMIT ").bind(limit);
+    sql.fetch(conn).await?.iter().map(from_row).collect()
+}
+
+/// A team's endpoints that events go to.
+pub async fn enabled(conn: &mut Conn, team_id: &str) -> sqlx::Result<Vec<Endpoint>> {
+    let mut sql = Sql::new("SELECT * FROM endpoint WHERE enabled = 1 AND team_id = ");
+    sql.bind(team_id.to_owned()).push(" ORDER BY id");
+    sql.fetch(conn).await?.iter().map(from_row).collect()
+}
+
+/// Take an endpoint away, with its attempts; its jobs are the caller's.
+pub async fn delete(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<bool> {
+    let mut sql = Sql::new("DELETE FROM attempt WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND endpoint_id = ").bind(id.to_owned());
+    sql.execute(conn).await?;
+    let mut sql = Sql::new("DELETE FROM endpoint WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
+    Ok(sql.execute(conn).await? > 0)
+}
+
+/// Note that these endpoints answered well (`None`), or fail since a moment, if not for longer.
+pub async fn note_health(conn: &mut Conn, ids: &[String], failing_since: Option<Millis>) -> sqlx::Result<()> {
+    for part in ids.chunks(512) {
+        let mut sql = Sql::new("UPDATE endpoint SET failing_since = ");
+        match failing_since {
+            Some(since) => sql.push("COALESCE(failing_since, ").bind(since).push(")"),
+            None => sql.push("NULL"),
+        };
+        sql.push(" WHERE id IN ").bind_list(part);
+        sql.push(if failing_since.is_none() { " AND failing_since IS NOT NULL" } else { "" });
+        sql.execute(conn).await?;
+    }
+    Ok(())
+}
+
+/// Send nothing more to an endpoint; false where that is so already.
+pub async fn disable(conn: &mut Conn, id: &str, reason: &str) -> sqlx::Result<bool> {
+    let mut sql = Sql::new("UPDATE endpoint SET enabled = 0, reason = ");
+    sql.bind(reason.to_owned()).push(" WHERE enabled = 1 AND id = ").bind(id.to_owned());
+    Ok(sql.execute(conn).await? > 0)
+}
+
+/// What one request to an endpoint brought.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    pub id: String,
+    pub team_id: String,
+    pub endpoint_id: String,
+    pub event_id: String,
+    /// From 1.
+    pub attempt: i64,
+    pub at: Millis,
+    pub millis: i64,
+    /// The HTTP status; 0 where none came.
+    pub status: i64,
+    /// The beginning of the answer, or why none came.
+    pub response: String,
+}
+
+pub async fn insert_attempts(conn: &mut Conn, attempts: &[Attempt]) -> sqlx::Result<()> {
+    rows(
+        conn,
+        "INSERT INTO attempt (id, team_id, endpoint_id, event_id, attempt, at, millis, status, response) VALUES",
+        "",
+        attempts,
+        |row, a| {
+            row.text(&a.id).text(&a.team_id).text(&a.endpoint_id).text(&a.event_id).add(a.attempt).add(a.at);
+            row.add(a.millis).add(a.status).text(&a.response);
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+/// An endpoint's attempts in order, after the one with id `after`.
+pub async fn attempts(
+    conn: &mut Conn,
+    team_id: &str,
+    endpoint_id: &str,
+    after: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Attempt>> {
+    let mut sql = Sql::new("SELECT * FROM attempt WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND endpoint_id = ").bind(endpoint_id.to_owned());
+    sql.push(" AND id > ").bind(after.to_owned()).push(" ORDER BY id LIMIT ").bind(limit);
+    let found = sql.fetch(conn).await?;
+    let attempt = |row: &AnyRow| {
+        Ok(Attempt {
+            id: row.text("id")?,
+            team_id: row.text("team_id")?,
+            endpoint_id: row.text("endpoint_id")?,
+            event_id: row.text("event_id")?,
+            attempt: row.int("attempt")?,
+            at: row.int("at")?,
+            millis: row.int("millis")?,
+            status: row.int("status")?,
+            response: row.text("response")?,
+        })
+    };
+    found.iter().map(attempt).collect()
+}
+
+/// Forget attempts older than `before`; at most `limit`.
+pub async fn purge_attempts(conn: &mut Conn, before: Millis, limit: i64) -> sqlx::Result<u64> {
+    let mut sql = Sql::new("DELETE FROM attempt WHERE id IN (SELECT id FROM attempt WHERE at < ");
+    sql.bind(before).push(" LIMIT ").bind(limit).push(")");
+    sql.execute(conn).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_gets_what_it_asked_for_on_its_accounts() {
+        let endpoint = |events: &[&str], accounts: &[&str]| Endpoint {
+            id: "end_1".into(),
+            team_id: "team_1".into(),
+            url: "https://example.com".into(),
+            sealed_secret: String::new(),
+            events: events.iter().map(|name| (*name).to_owned()).collect(),
+            accounts: accounts.iter().map(|id| (*id).to_owned()).collect(),
+            ordered: false,
+            enabled: true,
+            reason: String::new(),
+            failing_since: None,
+            created_at: 0,
+        };
+        let event = Event {
+            id: "evt_1".into(),
+            team_id: "team_1".into(),
+            cursor: 1,
+            kind: "message.received".into(),
+            account_id: "acc_1".into(),
+            chat_id: String::new(),
+            contact_id: String::new(),
+            message_id: String::new(),
+            at: 0,
+            depth: 0,
+            data: serde_json::Value::Null,
+        };
+        assert!(endpoint(&[], &[]).wants(&event));
+        assert!(endpoint(&["message.*"], &["acc_1"]).wants(&event));
+        assert!(endpoint(&["message.received"], &[]).wants(&event));
+        assert!(!endpoint(&["message.status"], &[]).wants(&event));
+        assert!(!endpoint(&["mess.*"], &[]).wants(&event), "a kind is a whole word");
+        assert!(!endpoint(&[], &["acc_2"]).wants(&event));
+    }
+}
