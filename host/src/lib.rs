@@ -11,6 +11,9 @@
 pub mod channel;
 pub mod clock;
 pub mod config;
+pub mod flow;
+pub mod http;
 pub mod model;
 pub mod plugin;
+pub mod seal;
 pub mod store;

@@ -2,16 +2,32 @@
 //! settles in one transaction, and wakes those who may find something new.
 
 pub mod batch;
+pub mod dispatch;
+pub mod effect;
+pub mod inbound;
+pub mod outbox;
+pub mod reads;
+pub mod record;
+pub mod registry;
+pub mod send;
+pub mod timers;
 
 use std::sync::Arc;
 
+use rand::Rng;
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::channel::Channels;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::model::{JobKind, Millis};
 use crate::plugin::Runtime;
-use crate::store::{Store, StoreError, Tx};
+use crate::seal::Seal;
+use crate::store::{Store, StoreError, Tx, job};
+use batch::Batcher;
+use registry::Registry;
+use send::Queuer;
 
 /// What every stage shares.
 pub struct House {
@@ -20,10 +36,58 @@ pub struct House {
     pub store: Store,
     pub channels: Channels,
     pub runtime: Arc<Runtime>,
+    pub seal: Seal,
+    pub registry: Registry,
     pub wake: Wake,
+    /// Where the API's messages come together.
+    pub sends: Batcher<Queuer>,
 }
 
+/// How often a stage looks again although nobody woke it: a safety net on one machine, and the
+/// slowest news from another node.
+const POLL: Millis = 5_000;
+
 impl House {
+    pub fn new(
+        config: Config,
+        clock: Clock,
+        store: Store,
+        channels: Channels,
+        runtime: Arc<Runtime>,
+        seal: Seal,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|house| Self {
+            config,
+            clock,
+            store,
+            channels,
+            runtime,
+            seal,
+            registry: Registry::default(),
+            wake: Wake::default(),
+            sends: Batcher::start(Arc::new(Queuer(house.clone()))),
+        })
+    }
+
+    /// Wait for something to do: until woken, or the next job of this kind is due (`None`: one that
+    /// has no place yet), or it is time to look anyway. True when told to stop.
+    pub async fn rest(&self, woken: &Notify, kind: Option<JobKind>, stop: &CancellationToken) -> bool {
+        if stop.is_cancelled() {
+            return true;
+        }
+        let now = self.clock.now();
+        let due = match self.store.read().await {
+            Ok(mut conn) => job::next_due(&mut conn, kind, now).await.ok().flatten(),
+            Err(_) => None,
+        };
+        let deadline = due.unwrap_or(i64::MAX).min(now + POLL);
+        tokio::select! {
+            () = stop.cancelled() => true,
+            () = woken.notified() => false,
+            () = self.clock.sleep_until(deadline) => false,
+        }
+    }
+
     /// Commit, then wake everyone who may find something new.
     pub async fn commit(&self, tx: Tx) -> Result<(), StoreError> {
         self.store.commit(tx).await?;
@@ -40,6 +104,7 @@ pub struct Wake {
     pub outbox: Notify,
     pub notify: Notify,
     pub timers: Notify,
+    pub statuses: Notify,
     /// Counts commits: for streams and the phone page.
     pub committed: watch::Sender<u64>,
 }
@@ -51,12 +116,13 @@ impl Wake {
             outbox: Notify::new(),
             notify: Notify::new(),
             timers: Notify::new(),
+            statuses: Notify::new(),
             committed: watch::Sender::new(0),
         }
     }
 
     pub fn all(&self) {
-        for stage in [&self.dispatch, &self.outbox, &self.notify, &self.timers] {
+        for stage in [&self.dispatch, &self.outbox, &self.notify, &self.timers, &self.statuses] {
             stage.notify_one();
         }
         self.committed.send_modify(|count| *count += 1);
@@ -66,5 +132,27 @@ impl Wake {
 impl Default for Wake {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// How long to wait before another attempt: `first`, doubled with each that failed, at most `most`,
+/// and a fifth more or less by chance, so that what failed together does not come back together.
+pub fn backoff(first: Millis, most: Millis, failed: i64) -> Millis {
+    let doubled = first.saturating_mul(1_i64.checked_shl(u32::try_from(failed).unwrap_or(62).min(62)).unwrap_or(i64::MAX));
+    let wait = doubled.min(most).max(0);
+    wait - wait / 5 + rand::rng().random_range(0..=2 * (wait / 5))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_doubles_up_to_the_most_and_never_overflows() {
+        for failed in 0..100 {
+            let wait = backoff(1000, 60_000, failed);
+            let plain = 1000_i64.checked_shl(failed as u32).filter(|wait| *wait > 0 && failed < 40).unwrap_or(60_000).min(60_000);
+            assert!((plain * 4 / 5..=plain * 6 / 5).contains(&wait), "{failed}: {wait}");
+        }
     }
 }

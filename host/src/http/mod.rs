@@ -1,5 +1,6 @@
 //! The only code that knows axum.
 
+<<<<<<< HEAD
 pub mod auth;
 mod api;
 mod error;
@@ -13,3 +14,6 @@ pub mod sandbox;
 mod wiring;
 
 pub use router::router;
+=======
+pub mod sandbox;
+>>>>>>> main

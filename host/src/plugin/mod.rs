@@ -150,5 +150,28 @@ pub struct Usage {
 
 /// The permissions that an installer granted. Everything not here is denied.
 pub use manifest::Grants;
+pub use error::PluginError;
+pub use prepare::Prepared;
+pub use runtime::Runtime;
 
+pub mod cron;
+pub mod egress;
 pub mod manifest;
+
+mod artefact;
+#[expect(unsafe_code, unused_qualifications, reason = "generated")]
+mod bindings;
+mod engine;
+mod error;
+mod fault;
+mod gate;
+mod imports;
+mod invoke;
+mod limiter;
+mod logs;
+mod prepare;
+mod run;
+mod runtime;
+mod slice;
+mod state;
+mod wasi;

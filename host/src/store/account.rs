@@ -101,12 +101,20 @@ pub async fn claim_senders(store: &Store, now: Millis, until: Millis) -> sqlx::R
     Ok(accounts)
 }
 
-/// Stay the sender of an account until `until`; false where another node has taken over.
+/// Stay the sender of an account until `until`; false where another node has taken over, or the
+/// account is no longer open.
 pub async fn keep_sender(store: &Store, id: &str, until: Millis) -> sqlx::Result<bool> {
-    if store.backend == Backend::Sqlite {
-        return Ok(true);
+    let mut sql = match store.backend {
+        Backend::Sqlite => Sql::new("SELECT id FROM account WHERE state = 'open' AND id = "),
+        Backend::Postgres => {
+            let mut sql = Sql::new("UPDATE account SET sender_until = ");
+            sql.bind(until).push(" WHERE sender = ").bind(store.node).push(" AND state = 'open' AND id = ");
+            sql
+        }
+    };
+    sql.bind(id.to_owned());
+    if store.backend == Backend::Postgres {
+        sql.push(" RETURNING id");
     }
-    let mut sql = Sql::new("UPDATE account SET sender_until = ");
-    sql.bind(until).push(" WHERE id = ").bind(id.to_owned()).push(" AND sender = ").bind(store.node);
-    Ok(sql.execute(&mut *store.read().await?).await? > 0)
+    Ok(sql.fetch_one(&mut *store.read().await?).await?.is_some())
 }

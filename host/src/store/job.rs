@@ -349,6 +349,14 @@ pub async fn set_stage(conn: &mut Conn, jobs: &[Job], stage: &str) -> sqlx::Resu
     Ok(marked)
 }
 
+/// Take the sends of these messages off the table whose outcome nobody knew: a status vouches for
+/// them. Gives their lanes.
+pub async fn settle_doubt(conn: &mut Conn, message_ids: &[String]) -> sqlx::Result<Vec<String>> {
+    let head = "DELETE FROM job WHERE kind = 'send' AND stage <> '' AND subject_id IN";
+    let gone = with_list(conn, head, message_ids, "RETURNING lane").await?;
+    gone.iter().map(|row| row.text("lane")).collect()
+}
+
 /// Jobs that have become due and have no place yet, oldest first.
 pub async fn ripe(conn: &mut Conn, now: Millis, limit: i64) -> sqlx::Result<Vec<Job>> {
     let mut sql = Sql::new("SELECT * FROM job WHERE place = 0 AND due_at <= ");
@@ -414,6 +422,28 @@ pub async fn withdraw(store: &Store, conn: &mut Conn, subjects: &[String], now: 
     let ids: Vec<String> = jobs.into_iter().map(|job| job.id).collect();
     with_list(conn, "DELETE FROM job WHERE id IN", &ids, "").await?;
     Ok(withdrawn)
+}
+
+/// Whether jobs for other subjects than this one stand in a lane.
+pub async fn others_in_lane(conn: &mut Conn, lane: &str, subject_id: &str) -> sqlx::Result<bool> {
+    let mut sql = Sql::new("SELECT 1 AS found FROM job WHERE lane = ");
+    sql.bind(lane.to_owned()).push(" AND subject_id <> ").bind(subject_id.to_owned()).push(" LIMIT 1");
+    Ok(sql.fetch_one(conn).await?.is_some())
+}
+
+/// Let the events run now that waited for a suspended install.
+pub async fn resume(conn: &mut Conn, install_id: &str, now: Millis) -> sqlx::Result<u64> {
+    let mut sql = Sql::new("UPDATE job SET due_at = ");
+    sql.bind(now).push(" WHERE kind = 'event' AND due_at > ").bind(now).push(" AND stage = ").bind(install_id.to_owned());
+    sql.execute(conn).await
+}
+
+/// Take the jobs of a subject that have no place yet off the table.
+pub async fn remove_waiting(conn: &mut Conn, subject: &str) -> sqlx::Result<()> {
+    let mut sql = Sql::new("DELETE FROM job WHERE place = 0 AND subject_id = ");
+    sql.bind(subject.to_owned());
+    sql.execute(conn).await?;
+    Ok(())
 }
 
 /// What [`withdraw`] took. Keep it until the transaction has ended.

@@ -169,6 +169,21 @@ pub struct Forward {
     pub possible_duplicate: bool,
 }
 
+impl Forward {
+    /// To a status, with nothing else to say.
+    pub fn to(id: &str, status: Status) -> Self {
+        Self {
+            id: id.to_owned(),
+            status,
+            provider_id: String::new(),
+            sent_at: None,
+            error_code: String::new(),
+            error_message: String::new(),
+            possible_duplicate: false,
+        }
+    }
+}
+
 /// Move messages forward; a status that ranks no higher is ignored. Gives the ids of those that
 /// moved. One entry per message, please.
 pub async fn forward(conn: &mut Conn, moves: &[Forward]) -> sqlx::Result<HashSet<String>> {
@@ -187,6 +202,14 @@ pub async fn forward(conn: &mut Conn, moves: &[Forward]) -> sqlx::Result<HashSet
     )
     .await?;
     returned.iter().map(|row| row.text("id")).collect()
+}
+
+/// A resend begins: the customer may get it twice.
+pub async fn mark_possible_duplicate(conn: &mut Conn, id: &str) -> sqlx::Result<()> {
+    let mut sql = Sql::new("UPDATE message SET possible_duplicate = 1 WHERE id = ");
+    sql.bind(id.to_owned());
+    sql.execute(conn).await?;
+    Ok(())
 }
 
 /// Our own send became known after a status had overtaken it: keep the channel's id and the time.

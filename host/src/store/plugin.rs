@@ -3,7 +3,7 @@
 use sqlx::any::AnyRow;
 
 use super::Conn;
-use super::sql::{Column, Sql, rows};
+use super::sql::{Column, Sql, rows, with_list};
 use crate::model::{InstallState, Millis};
 
 /// An immutable version of a plugin.
@@ -177,18 +177,20 @@ pub async fn last_position(conn: &mut Conn, team_id: &str) -> sqlx::Result<i64> 
     })
 }
 
-/// Count a dead letter (`true`) or begin to count anew; gives how many there are in a row.
-pub async fn count_fault(conn: &mut Conn, install_id: &str, failed: bool) -> sqlx::Result<i64> {
-    let mut sql = Sql::new(if failed {
-        "UPDATE install SET faults = faults + 1 WHERE id = "
-    } else {
-        "UPDATE install SET faults = 0 WHERE faults > 0 AND id = "
-    });
+/// Count a dead letter; gives how many there are in a row.
+pub async fn count_fault(conn: &mut Conn, install_id: &str) -> sqlx::Result<i64> {
+    let mut sql = Sql::new("UPDATE install SET faults = faults + 1 WHERE id = ");
     sql.bind(install_id.to_owned()).push(" RETURNING faults");
     Ok(match sql.fetch_one(conn).await? {
         Some(row) => row.int("faults")?,
         None => 0,
     })
+}
+
+/// These installs handled an event well: count anew.
+pub async fn clear_faults<S: AsRef<str>>(conn: &mut Conn, install_ids: &[S]) -> sqlx::Result<()> {
+    with_list(conn, "UPDATE install SET faults = 0 WHERE faults > 0 AND id IN", install_ids, "").await?;
+    Ok(())
 }
 
 /// Suspend an install or let it run again.

@@ -82,19 +82,18 @@ pub async fn list(conn: &mut Conn, install_id: &str, scope: &Scope) -> sqlx::Res
     sql.fetch(conn).await?.iter().map(from_row).collect()
 }
 
-/// Take a timer away: only the given revision, where one is given.
-pub async fn remove(
-    conn: &mut Conn,
-    install_id: &str,
-    scope: &Scope,
-    name: &str,
-    revision: Option<i64>,
-) -> sqlx::Result<()> {
+/// Take a timer away.
+pub async fn remove(conn: &mut Conn, install_id: &str, scope: &Scope, name: &str) -> sqlx::Result<()> {
     let mut sql = by_key("DELETE FROM timer", install_id, scope);
     sql.push(" AND name = ").bind(name.to_owned());
-    if let Some(revision) = revision {
-        sql.push(" AND revision = ").bind(revision);
-    }
+    sql.execute(conn).await?;
+    Ok(())
+}
+
+/// A fire was handled: a one-shot timer is gone, unless it was set anew since.
+pub async fn end(conn: &mut Conn, install_id: &str, scope: &Scope, name: &str, revision: i64) -> sqlx::Result<()> {
+    let mut sql = by_key("DELETE FROM timer", install_id, scope);
+    sql.push(" AND cron = '' AND name = ").bind(name.to_owned()).push(" AND revision = ").bind(revision);
     sql.execute(conn).await?;
     Ok(())
 }

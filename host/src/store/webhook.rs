@@ -1,8 +1,5 @@
 //! What webhooks of plugins were answered: a repeat of a delivery gets the stored reply.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
 use super::Conn;
 use super::sql::{Column, Sql};
 use crate::model::Millis;
@@ -10,25 +7,21 @@ use crate::model::Millis;
 /// The answer to one delivery.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredReply {
-    pub status: u16,
+    pub install_id: String,
+    pub delivery_id: String,
+    pub status: i64,
     pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+    /// Base64.
+    pub body: String,
+    pub at: Millis,
 }
 
 /// Keep a reply; the first one of a delivery stands.
-pub async fn put_reply(
-    conn: &mut Conn,
-    install_id: &str,
-    delivery_id: &str,
-    status: u16,
-    headers: &[(String, String)],
-    body: &[u8],
-    at: Millis,
-) -> sqlx::Result<()> {
+pub async fn insert_reply(conn: &mut Conn, reply: &StoredReply) -> sqlx::Result<()> {
     let mut sql = Sql::new("INSERT INTO webhook_reply (install_id, delivery_id, status, headers, body, at) VALUES (");
-    sql.bind(install_id.to_owned()).push(", ").bind(delivery_id.to_owned()).push(", ").bind(i64::from(status));
-    sql.push(", ").bind(serde_json::to_string(headers).unwrap_or_default()).push(", ").bind(STANDARD.encode(body));
-    sql.push(", ").bind(at).push(") ON CONFLICT DO NOTHING");
+    sql.bind(reply.install_id.clone()).push(", ").bind(reply.delivery_id.clone()).push(", ").bind(reply.status);
+    sql.push(", ").bind(serde_json::to_string(&reply.headers).unwrap_or_default()).push(", ");
+    sql.bind(reply.body.clone()).push(", ").bind(reply.at).push(") ON CONFLICT DO NOTHING");
     sql.execute(conn).await?;
     Ok(())
 }
@@ -38,9 +31,12 @@ pub async fn reply(conn: &mut Conn, install_id: &str, delivery_id: &str) -> sqlx
     sql.bind(install_id.to_owned()).push(" AND delivery_id = ").bind(delivery_id.to_owned());
     let Some(row) = sql.fetch_one(conn).await? else { return Ok(None) };
     Ok(Some(StoredReply {
-        status: u16::try_from(row.int("status")?).unwrap_or(500),
+        install_id: row.text("install_id")?,
+        delivery_id: row.text("delivery_id")?,
+        status: row.int("status")?,
         headers: row.json("headers")?,
-        body: STANDARD.decode(row.text("body")?).unwrap_or_default(),
+        body: row.text("body")?,
+        at: row.int("at")?,
     }))
 }
 

@@ -1,0 +1,123 @@
+//! Stage 5: what a call wants becomes rows, in the transaction that settles its event.
+//!
+//! The order within the transaction carries the guarantees: take the teams, check that what the
+//! calls read still stands, settle the jobs first, and write effects only for those whose claim
+//! still held.
+
+mod fate;
+mod people;
+mod rows;
+mod state;
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::House;
+use super::batch::Work;
+use super::registry::Team;
+use crate::model::Event;
+use crate::plugin::{Outcome, Verdict};
+use crate::store::job::Job;
+use crate::store::{job, team};
+
+pub use fate::parked_lane;
+
+/// A claimed job and what came of it.
+#[derive(Clone)]
+pub struct Settlement {
+    pub job: Job,
+    /// The team as it stood at the claim: its chain says where the job goes next.
+    pub team: Arc<Team>,
+    pub conclusion: Conclusion,
+}
+
+#[derive(Clone)]
+pub enum Conclusion {
+    /// Nobody receives it (any more).
+    Nothing,
+    /// Its install is suspended: keep it for later, and let the chain go on.
+    Park { event: Arc<Event>, install_id: String },
+    /// An install was called.
+    Ran { event: Arc<Event>, install_id: String, outcome: Arc<Outcome> },
+}
+
+/// What became of a settlement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    Written,
+    /// The claim no longer held: nothing was written.
+    Zombie,
+    /// What the call read has changed meanwhile: nothing was written; run it again.
+    Overtaken,
+}
+
+/// Settles sets.
+pub struct Settler(pub Arc<House>);
+
+#[async_trait]
+impl Work for Settler {
+    type Item = Settlement;
+    type Done = Settled;
+
+    async fn commit(&self, items: &[Settlement]) -> anyhow::Result<Vec<Settled>> {
+        let house = &self.0;
+        let mut tx = house.store.begin().await?;
+        let mut numbers = team::draw(&mut tx, &wanted(items)).await?;
+        let overtaken = state::overtaken(&mut tx, items, house.clock.now()).await?;
+        let mut finished = Vec::new();
+        let mut kept = Vec::new();
+        for (item, overtaken) in items.iter().zip(&overtaken) {
+            match fate::of(house, item) {
+                _ if *overtaken => {}
+                None => finished.push(item.job.clone()),
+                Some(job) => kept.push(job),
+            }
+        }
+        let mut held: HashSet<String> = job::finish(&mut tx, &finished).await?;
+        held.extend(job::put_back(&mut tx, &kept).await?);
+        let mut rows = rows::Rows::default();
+        for (item, overtaken) in items.iter().zip(&overtaken) {
+            if !overtaken && held.contains(&item.job.id) {
+                rows.add(house, &mut tx, &mut numbers, item).await?;
+            }
+        }
+        let suspended = rows.suspended_teams();
+        let (mut lanes, withdrawn) = rows.write(house, &mut tx).await?;
+        lanes.extend(items.iter().map(|item| item.job.lane.clone()));
+        job::promote(&mut tx, &lanes).await?;
+        house.commit(tx).await?;
+        drop(withdrawn);
+        for team_id in suspended {
+            house.registry.forget(&team_id);
+        }
+        Ok(items.iter().zip(overtaken).map(|(item, overtaken)| match overtaken {
+            true => Settled::Overtaken,
+            false if held.contains(&item.job.id) => Settled::Written,
+            false => Settled::Zombie,
+        }).collect())
+    }
+}
+
+/// Numbers enough for whatever a settlement writes: each effect may be a message and an event, and
+/// the end of a call may be a parked job and an event of its own.
+fn wanted(items: &[Settlement]) -> BTreeMap<String, i64> {
+    let mut wanted = BTreeMap::new();
+    for item in items {
+        let effects = match &item.conclusion {
+            Conclusion::Ran { outcome, .. } => outcome.effects.len(),
+            _ => 0,
+        };
+        *wanted.entry(item.job.team_id.clone()).or_insert(0) += 2 * i64::try_from(effects).unwrap_or(0) + 2;
+    }
+    wanted
+}
+
+/// The effects of a call that ended well; of any other, none.
+fn effects(outcome: &Outcome) -> &[crate::model::Effect] {
+    match outcome.verdict {
+        Verdict::Done { .. } => &outcome.effects,
+        _ => &[],
+    }
+}

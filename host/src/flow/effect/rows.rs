@@ -1,0 +1,316 @@
+//! The rows of a set of settlements, collected and written table by table.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use super::fate::{is_last, parked_lane};
+use super::{Conclusion, Settlement, effects, people, state};
+use crate::flow::send::{self, Draft};
+use crate::flow::timers::{self, Fire};
+use crate::flow::{House, record};
+use crate::model::{Effect, Event, EventKind, InstallState, OptIn, Scope, Status};
+use crate::plugin::{Fault, Outcome, Verdict};
+use crate::store::dead_letter::DeadLetter;
+use crate::store::job::{Job, Withdrawn};
+use crate::store::message::Forward;
+use crate::store::plugin::{FailureRow, LogRow};
+use crate::store::state::Write;
+use crate::store::team::Numbers;
+use crate::store::timer::Timer;
+use crate::store::webhook::StoredReply;
+use crate::store::{Conn, dead_letter, job, message, plugin, timer, webhook};
+
+/// What is to be written, and with it what the calls of the set have in common.
+#[derive(Default)]
+pub struct Rows {
+    drafts: Vec<Draft>,
+    events: Vec<Event>,
+    jobs: Vec<Job>,
+    state: BTreeMap<(String, Scope, String), Write>,
+    logs: Vec<LogRow>,
+    failures: Vec<FailureRow>,
+    letters: Vec<DeadLetter>,
+    cancelled: Vec<String>,
+    /// Installs whose last event of the set ended well.
+    healthy: BTreeSet<String>,
+    suspended: BTreeSet<String>,
+}
+
+impl Rows {
+    /// Add what one settlement writes. Rare effects (people, timers) are written at once.
+    pub async fn add(
+        &mut self,
+        house: &House,
+        conn: &mut Conn,
+        numbers: &mut Numbers,
+        item: &Settlement,
+    ) -> anyhow::Result<()> {
+        match &item.conclusion {
+            Conclusion::Nothing => Ok(()),
+            Conclusion::Park { event, install_id } => {
+                self.park(house, numbers, item, event, install_id);
+                Ok(())
+            }
+            Conclusion::Ran { event, install_id, outcome } => {
+                self.log(house, item, event, install_id, outcome);
+                if let Some(fault) = given_up(house, item, outcome) {
+                    self.bury(house, conn, numbers, item, event, install_id, &fault).await?;
+                } else if matches!(outcome.verdict, Verdict::Done { .. }) {
+                    self.healthy.insert(install_id.clone());
+                }
+                self.end_timer(conn, item, event, install_id, outcome, house).await?;
+                self.reply(house, conn, event, install_id, outcome).await?;
+                for effect in effects(outcome) {
+                    self.effect(house, conn, numbers, event, install_id, outcome, effect).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn park(&mut self, house: &House, numbers: &mut Numbers, item: &Settlement, event: &Event, install_id: &str) {
+        let lane = parked_lane(install_id, event);
+        let Some(active) = item.team.install(install_id) else { return };
+        if item.job.lane != lane {
+            self.jobs.push(Job {
+                id: house.clock.id("job"),
+                lane,
+                place: numbers.next(&item.job.team_id),
+                due_at: active.suspended_until.max(house.clock.now()),
+                attempts: 0,
+                target_id: install_id.to_owned(),
+                stage: install_id.to_owned(),
+                ..item.job.clone()
+            });
+        }
+    }
+
+    fn log(&mut self, house: &House, item: &Settlement, event: &Event, install_id: &str, outcome: &Outcome) {
+        self.logs.extend(outcome.logs.iter().map(|line| LogRow {
+            id: house.clock.id("log"),
+            team_id: event.team_id.clone(),
+            install_id: install_id.to_owned(),
+            event_id: event.id.clone(),
+            at: line.at,
+            level: line.level.to_owned(),
+            message: line.message.clone(),
+        }));
+        if let Verdict::Failed(fault) = &outcome.verdict {
+            self.failures.push(FailureRow {
+                id: house.clock.id("flr"),
+                team_id: event.team_id.clone(),
+                install_id: install_id.to_owned(),
+                event_id: event.id.clone(),
+                attempt: item.job.attempts + 1,
+                at: house.clock.now(),
+                wall_micros: i64::try_from(outcome.usage.wall_micros).unwrap_or(i64::MAX),
+                fault: fault.class.to_string(),
+                reason: fault.reason.clone(),
+            });
+        }
+    }
+
+    /// The dead letter of an event that is given up, and the suspension of an install that gave up
+    /// too many in a row.
+    #[expect(clippy::too_many_arguments, reason = "a settlement's parts, taken apart once")]
+    async fn bury(
+        &mut self,
+        house: &House,
+        conn: &mut Conn,
+        numbers: &mut Numbers,
+        item: &Settlement,
+        event: &Event,
+        install_id: &str,
+        fault: &Fault,
+    ) -> anyhow::Result<()> {
+        let Some(active) = item.team.install(install_id) else { return Ok(()) };
+        self.letters.push(DeadLetter {
+            id: house.clock.id("dead"),
+            team_id: event.team_id.clone(),
+            install_id: install_id.to_owned(),
+            event_id: event.id.clone(),
+            version_id: active.version_id.clone(),
+            fault: fault.class.to_string(),
+            reason: fault.reason.clone(),
+            backtrace: fault.backtrace.clone(),
+            attempts: item.job.attempts + 1,
+            created_at: house.clock.now(),
+            replayed_at: None,
+            payload: item.job.payload.clone(),
+        });
+        metrics::counter!("switchboard_dead_letters_total", "plugin" => active.install.plugin.clone()).increment(1);
+        self.healthy.remove(install_id);
+        let faults = plugin::count_fault(conn, install_id).await?;
+        let delivery = &house.config.delivery;
+        if faults < delivery.suspend_after || active.is_suspended(house.clock.now()) {
+            return Ok(());
+        }
+        let until = house.clock.now() + delivery.suspend_for;
+        let reason = format!("{faults} events in a row went to the dead letters; the last: {}", fault.reason);
+        plugin::set_install_state(conn, install_id, InstallState::Suspended, &reason, until).await?;
+        tracing::warn!(install = install_id, plugin = active.install.plugin, reason, "a plugin is suspended");
+        self.suspended.insert(event.team_id.clone());
+        self.events.push(people::event(
+            house,
+            numbers,
+            event,
+            EventKind::PLUGIN_SUSPENDED,
+            serde_json::json!({ "install": install_id, "plugin": active.install.plugin, "reason": reason, "until": until }),
+        ));
+        Ok(())
+    }
+
+    /// A one-shot timer is gone once it was handled or given up; one that was set anew stays.
+    async fn end_timer(
+        &mut self,
+        conn: &mut Conn,
+        item: &Settlement,
+        event: &Event,
+        install_id: &str,
+        outcome: &Outcome,
+        house: &House,
+    ) -> anyhow::Result<()> {
+        let over = matches!(outcome.verdict, Verdict::Done { .. }) || given_up(house, item, outcome).is_some();
+        if event.kind == EventKind::TIMER_FIRED && over {
+            let fire: Fire = serde_json::from_value(event.data["timer"].clone())?;
+            timer::end(conn, install_id, &fire.scope, &fire.name, fire.revision).await?;
+        }
+        Ok(())
+    }
+
+    /// A webhook's answer is kept under the sender's delivery id, for whoever waits and for repeats.
+    async fn reply(
+        &mut self,
+        house: &House,
+        conn: &mut Conn,
+        event: &Event,
+        install_id: &str,
+        outcome: &Outcome,
+    ) -> anyhow::Result<()> {
+        let Verdict::Done { reply: Some(reply), .. } = &outcome.verdict else { return Ok(()) };
+        let Some(delivery_id) = event.data["delivery_id"].as_str() else { return Ok(()) };
+        let stored = StoredReply {
+            install_id: install_id.to_owned(),
+            delivery_id: delivery_id.to_owned(),
+            status: i64::from(reply.status),
+            headers: reply.headers.clone(),
+            body: BASE64.encode(&reply.body),
+            at: house.clock.now(),
+        };
+        webhook::insert_reply(conn, &stored).await?;
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a settlement's parts, taken apart once")]
+    async fn effect(
+        &mut self,
+        house: &House,
+        conn: &mut Conn,
+        numbers: &mut Numbers,
+        event: &Event,
+        install_id: &str,
+        outcome: &Outcome,
+        effect: &Effect,
+    ) -> anyhow::Result<()> {
+        match effect {
+            Effect::Send { message_id, to, content, options } => self.drafts.push(Draft {
+                message_id: message_id.clone(),
+                team_id: event.team_id.clone(),
+                to: to.clone(),
+                content: content.clone(),
+                options: options.clone(),
+                client_id: None,
+                depth: event.depth + 1,
+                place: numbers.next(&event.team_id),
+                opt_out_notice: opts_out(outcome, &event.contact_id),
+            }),
+            Effect::MarkRead { message_id } => {
+                self.jobs.extend(send::read_signal(house, conn, &event.team_id, message_id).await?);
+            }
+            Effect::Typing { chat_id } => {
+                self.jobs.extend(send::typing_signal(house, conn, &event.team_id, chat_id).await?);
+            }
+            Effect::Cancel { message_id } => self.cancelled.push(message_id.clone()),
+            Effect::SetTimer(spec) => {
+                let of_chat = matches!(spec.scope, Scope::Chat(_));
+                let keep = |id: &str| if of_chat { id.to_owned() } else { String::new() };
+                let timer = Timer {
+                    install_id: install_id.to_owned(),
+                    team_id: event.team_id.clone(),
+                    spec: spec.clone(),
+                    revision: timers::new_revision(),
+                    account_id: keep(&event.account_id),
+                    chat_id: keep(&event.chat_id),
+                    contact_id: keep(&event.contact_id),
+                    depth: event.depth,
+                };
+                timers::arm(conn, house, &timer).await?;
+            }
+            Effect::CancelTimer { scope, name } => timers::disarm(conn, install_id, scope, name).await?,
+            Effect::SetState { scope, key, value, expires_at } => {
+                let write = state::write(install_id, scope, key, value.as_deref(), *expires_at);
+                self.state.insert((install_id.to_owned(), scope.clone(), key.clone()), write);
+            }
+            Effect::Emit { event_id, name, data } => self.events.push(Event {
+                id: event_id.clone(),
+                kind: name.clone(),
+                depth: event.depth + 1,
+                ..people::event(house, numbers, event, name, data.clone())
+            }),
+            Effect::Tag { .. } | Effect::Rename { .. } | Effect::Consent { .. } | Effect::Assign { .. } => {
+                self.events.extend(people::apply(house, conn, numbers, event, effect).await?);
+            }
+        }
+        Ok(())
+    }
+
+    pub fn suspended_teams(&self) -> BTreeSet<String> {
+        self.suspended.clone()
+    }
+
+    /// Write it all, one statement a table. Gives the lanes to promote, and what must be held until
+    /// the commit has ended.
+    pub async fn write(self, house: &House, conn: &mut Conn) -> anyhow::Result<(Vec<String>, Option<Withdrawn>)> {
+        let mut lanes: Vec<String> = self.jobs.iter().map(|job| job.lane.clone()).collect();
+        job::insert(conn, &self.jobs).await?;
+        lanes.extend(send::write(house, conn, self.drafts).await?);
+        lanes.extend(record::numbered(house, conn, &self.events).await?);
+        crate::store::state::write(conn, &self.state.into_values().collect::<Vec<_>>()).await?;
+        plugin::insert_logs(conn, &self.logs).await?;
+        plugin::insert_failures(conn, &self.failures).await?;
+        dead_letter::insert(conn, &self.letters).await?;
+        plugin::clear_faults(conn, &self.healthy.iter().collect::<Vec<_>>()).await?;
+        if self.cancelled.is_empty() {
+            return Ok((lanes, None));
+        }
+        let withdrawn = job::withdraw(&house.store, conn, &self.cancelled, house.clock.now()).await?;
+        let moves: Vec<Forward> = withdrawn.subjects.iter().map(|id| Forward::to(id, Status::Cancelled)).collect();
+        message::forward(conn, &moves).await?;
+        lanes.extend(withdrawn.lanes.clone());
+        Ok((lanes, Some(withdrawn)))
+    }
+}
+
+/// Why an event goes to the dead letters now; `None` where it ended well or is tried again.
+fn given_up(house: &House, item: &Settlement, outcome: &Outcome) -> Option<Fault> {
+    use crate::model::FaultClass;
+    let fault = |class, reason: String| Fault { class, reason, backtrace: String::new() };
+    match &outcome.verdict {
+        Verdict::Done { .. } => None,
+        Verdict::Rejected(reason) => Some(fault(FaultClass::Rejected, reason.clone())),
+        _ if !is_last(house, item) => None,
+        Verdict::RetryAfter(_) => {
+            let asked = item.job.attempts + 1;
+            Some(fault(FaultClass::Exception, format!("it asked to be called again {asked} times")))
+        }
+        Verdict::Failed(fault) => Some(fault.clone()),
+    }
+}
+
+fn opts_out(outcome: &Outcome, contact_id: &str) -> bool {
+    effects(outcome).iter().any(|effect| {
+        matches!(effect, Effect::Consent { contact_id: id, opt_in: OptIn::Out, .. } if id == contact_id)
+    })
+}

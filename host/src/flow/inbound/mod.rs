@@ -1,0 +1,135 @@
+//! Stage 2: what came in becomes rows, all of one set in one transaction.
+//!
+//! A set may mix accounts and teams. Duplicates vanish on the unique keys; an item for an account
+//! that is gone is dropped with a line in the log, since no repeat would ever succeed.
+
+mod messages;
+mod statuses;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::batch::Work;
+use super::{House, record};
+use crate::channel::Intake;
+use crate::model::{Account, AccountState, Event, EventKind, Inbound, JobKind};
+use crate::store::{account, job, team};
+
+pub use messages::new_chat;
+
+/// The intake of a house: one commit for all that arrives while the one before is under way.
+pub struct Receiver(pub Arc<House>);
+
+#[async_trait]
+impl Work for Receiver {
+    type Item = Inbound;
+    type Done = ();
+
+    async fn commit(&self, items: &[Inbound]) -> anyhow::Result<Vec<()>> {
+        let house = &self.0;
+        let accounts = accounts_of(house, items).await?;
+        let mut messages = Vec::new();
+        let mut statuses = Vec::new();
+        for item in items {
+            let account_id = match item {
+                Inbound::Message(message) => &message.account_id,
+                Inbound::Status(status) => &status.account_id,
+            };
+            match (item, accounts.get(account_id)) {
+                (_, None) => tracing::warn!(account_id, "something came in for an account that is gone"),
+                (Inbound::Message(message), Some(account)) => messages.push((account, message)),
+                (Inbound::Status(status), Some(account)) => statuses.push((account, status)),
+            }
+        }
+        let mut wanted = std::collections::BTreeMap::new();
+        for account in messages.iter().map(|(account, _)| account).chain(statuses.iter().map(|(account, _)| account)) {
+            *wanted.entry(account.team_id.clone()).or_insert(0) += 1;
+        }
+        let mut tx = house.store.begin().await?;
+        let mut numbers = team::draw(&mut tx, &wanted).await?;
+        let (mut lanes, held) = messages::store(house, &mut tx, &mut numbers, &messages).await?;
+        lanes.extend(statuses::store(house, &mut tx, &mut numbers, &statuses).await?);
+        job::promote(&mut tx, &lanes).await?;
+        house.commit(tx).await?;
+        drop(held);
+        metrics::counter!("switchboard_inbound_total").increment(items.len() as u64);
+        Ok(vec![(); items.len()])
+    }
+}
+
+async fn accounts_of(house: &House, items: &[Inbound]) -> anyhow::Result<HashMap<String, Account>> {
+    let mut ids: Vec<String> = items
+        .iter()
+        .map(|item| match item {
+            Inbound::Message(message) => message.account_id.clone(),
+            Inbound::Status(status) => status.account_id.clone(),
+        })
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let found = account::by_ids(&mut *house.store.read().await?, &ids).await?;
+    Ok(found.into_iter().map(|account| (account.id.clone(), account)).collect())
+}
+
+/// What a channel holds of the house.
+pub struct Door {
+    pub house: Arc<House>,
+    pub receiver: super::batch::Batcher<Receiver>,
+}
+
+#[async_trait]
+impl Intake for Door {
+    async fn receive(&self, items: Vec<Inbound>) -> anyhow::Result<()> {
+        try_join_all(items.into_iter().map(|item| self.receiver.submit(item))).await?;
+        Ok(())
+    }
+
+    async fn account_changed(
+        &self,
+        account_id: &str,
+        state: AccountState,
+        reason: &str,
+        phone: Option<&str>,
+    ) -> anyhow::Result<()> {
+        let house = &self.house;
+        let found = account::by_ids(&mut *house.store.read().await?, &[account_id.to_owned()]).await?;
+        let Some(account) = found.into_iter().next() else { return Ok(()) };
+        let event = Event {
+            id: house.clock.id("evt"),
+            team_id: account.team_id,
+            cursor: 0,
+            kind: EventKind::ACCOUNT_STATE.to_owned(),
+            account_id: account_id.to_owned(),
+            chat_id: String::new(),
+            contact_id: String::new(),
+            message_id: String::new(),
+            at: house.clock.now(),
+            depth: 0,
+            data: json!({ "state": state, "reason": reason, "was": account.state }),
+        };
+        let mut tx = house.store.begin().await?;
+        let mut numbers = team::draw(&mut tx, &record::numbers_for(std::slice::from_ref(&event))).await?;
+        account::set_state(&mut tx, account_id, state, reason, phone).await?;
+        record::events(house, &mut tx, &mut numbers, vec![event]).await?;
+        house.commit(tx).await?;
+        Ok(())
+    }
+}
+
+/// The jobs of this stage: statuses that came before the message that they speak of.
+pub async fn run(door: Arc<Door>, stop: CancellationToken) {
+    let house = door.house.clone();
+    loop {
+        if let Err(error) = statuses::run_unmatched(&door).await {
+            tracing::error!(error = format!("{error:#}"), "unmatched statuses: will try again");
+        }
+        if house.rest(&house.wake.statuses, Some(JobKind::Status), &stop).await {
+            return;
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Stage 6: messages leave, in order in each chat, so many at a time per account as its channel
+//! bears.
+//!
+//! An account that has something due gets a sender, which claims the heads of its chats and hands
+//! them to the channel. Where the channel knows our ids and delivers each once, results settle in
+//! sets behind the sender's back. Where it does not, `sending` is committed before each call, so
+//! that after a crash we know that the message may have arrived.
+
+mod doubt;
+mod settle;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::stream::{self, StreamExt};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::House;
+use super::batch::Batcher;
+use crate::channel::{Channel, Outgoing, SendError, Signal};
+use crate::model::{Account, Content, JobKind, Millis, Status};
+use crate::store::job::{Job, Wanted};
+use crate::store::message::Sendable;
+use crate::store::{account, contact, job, message};
+use doubt::{Next, Stage};
+use settle::{Closing, Left, Outboxer};
+
+/// Messages that one sender claims at once.
+const CLAIM: usize = 64;
+/// How long a node stays an account's sender without saying so again (PostgreSQL).
+const SENDER_LEASE: Millis = 30_000;
+
+struct Outbox {
+    house: Arc<House>,
+    settle: Batcher<Outboxer>,
+    /// Accounts that have a sender in this process.
+    busy: Mutex<HashSet<String>>,
+    /// When each account may send next.
+    paces: Mutex<HashMap<String, Millis>>,
+    stop: CancellationToken,
+}
+
+/// Send what is due until told to stop; then wait for the calls under way.
+pub async fn run(house: Arc<House>, stop: CancellationToken) {
+    let settle = Batcher::start(Arc::new(Outboxer(house.clone())));
+    let outbox = Arc::new(Outbox {
+        house: house.clone(),
+        settle,
+        busy: Mutex::default(),
+        paces: Mutex::default(),
+        stop: stop.clone(),
+    });
+    let senders = TaskTracker::new();
+    loop {
+        match outbox.clone().start_senders(&senders).await {
+            Ok(()) => {}
+            Err(error) => tracing::error!(error = format!("{error:#}"), "outbox: will try again"),
+        }
+        if house.rest(&house.wake.outbox, Some(JobKind::Send), &stop).await {
+            break;
+        }
+    }
+    senders.close();
+    senders.wait().await;
+}
+
+impl Outbox {
+    fn busy(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A sender for each account that has something due and none yet.
+    async fn start_senders(self: Arc<Self>, senders: &TaskTracker) -> anyhow::Result<()> {
+        let now = self.house.clock.now();
+        for account in account::claim_senders(&self.house.store, now, now + SENDER_LEASE).await? {
+            if self.busy().insert(account.id.clone()) {
+                senders.spawn(self.clone().send_for(account));
+            }
+        }
+        Ok(())
+    }
+
+    async fn send_for(self: Arc<Self>, account: Account) {
+        if let Err(error) = self.send_all(&account).await {
+            tracing::error!(account = account.id, error = format!("{error:#}"), "outbox: will try again");
+        }
+        self.busy().remove(&account.id);
+        // Whatever came due after the last look.
+        self.house.wake.outbox.notify_one();
+    }
+
+    /// Send what is due, claim by claim, until nothing is.
+    async fn send_all(self: &Arc<Self>, account: &Account) -> anyhow::Result<()> {
+        let Some(channel) = self.house.channels.get(account.channel) else { return Ok(()) };
+        let settling = TaskTracker::new();
+        while !self.stop.is_cancelled() {
+            let now = self.house.clock.now();
+            if !account::keep_sender(&self.house.store, &account.id, now + SENDER_LEASE).await? {
+                break;
+            }
+            let wanted = Wanted {
+                kind: JobKind::Send,
+                account: Some(&account.id),
+                limit: CLAIM,
+                now,
+                lease: self.house.config.delivery.lease,
+            };
+            let jobs = job::claim(&self.house.store, wanted).await?;
+            if jobs.is_empty() {
+                // Those that settle now may make others the heads of their chats.
+                if settling.is_empty() {
+                    break;
+                }
+                settling.close();
+                settling.wait().await;
+                settling.reopen();
+                continue;
+            }
+            self.send_set(account, channel, jobs, &settling).await?;
+        }
+        settling.close();
+        settling.wait().await;
+        Ok(())
+    }
+
+    async fn send_set(
+        self: &Arc<Self>,
+        account: &Account,
+        channel: &dyn Channel,
+        jobs: Vec<Job>,
+        settling: &TaskTracker,
+    ) -> anyhow::Result<()> {
+        let ids: Vec<String> = jobs.iter().map(|job| job.subject_id.clone()).filter(|id| !id.is_empty()).collect();
+        let found = message::sendable(&mut *self.house.store.read().await?, &ids).await;
+        if found.is_err() {
+            job::release(&self.house.store, jobs.iter().map(|job| job.id.as_str()));
+        }
+        let found = found?;
+        let sends = jobs.into_iter().map(|job| {
+            let sendable = found.get(&job.subject_id).cloned();
+            async move {
+                let message = sendable.as_ref().map(|sendable| sendable.message.clone());
+                let left = self.send_one(account, channel, &job, sendable).await.unwrap_or_else(|error| {
+                    tracing::error!(message = job.subject_id, error = format!("{error:#}"), "outbox: a send waits");
+                    Left::Later
+                });
+                let outbox = self.clone();
+                let settled = async move { outbox.settle(Closing { job, message, left }).await };
+                if channel.deduplicates() {
+                    settling.spawn(settled);
+                } else {
+                    settled.await;
+                }
+            }
+        });
+        stream::iter(sends).buffer_unordered(channel.in_flight().max(1)).collect::<Vec<()>>().await;
+        Ok(())
+    }
+
+    async fn settle(&self, closing: Closing) {
+        let id = closing.job.id.clone();
+        if closing.left != Left::Later
+            && let Err(error) = self.settle.submit(closing).await
+        {
+            tracing::error!(job = id, error = format!("{error:#}"), "a send could not be settled; it will be sent again");
+        }
+        job::release(&self.house.store, [id.as_str()]);
+    }
+
+    /// Hand one message over, by the rules of the moment of sending.
+    async fn send_one(
+        &self,
+        account: &Account,
+        channel: &dyn Channel,
+        job: &Job,
+        sendable: Option<Sendable>,
+    ) -> anyhow::Result<Left> {
+        if self.stop.is_cancelled() {
+            return Ok(Left::Later);
+        }
+        if job.subject_id.is_empty() {
+            self.signal(account, channel, job).await?;
+            return Ok(Left::Nothing);
+        }
+        let Some(mut sendable) = sendable.filter(|sendable| sendable.message.status == Status::Pending) else {
+            return Ok(Left::Nothing);
+        };
+        let stage: Stage = job.stage.parse()?;
+        match stage.next(channel.deduplicates(), self.house.config.outbox.on_doubt) {
+            Next::Send => {}
+            Next::Wait => return Ok(Left::Doubt),
+            Next::GiveUp => return Ok(Left::in_doubt()),
+            Next::Resend => sendable.message.possible_duplicate = true,
+        }
+        if sendable.opted_out {
+            return Ok(Left::failed("opted-out", "the contact has opted out of messages"));
+        }
+        self.pace(account).await;
+        if self.stop.is_cancelled() {
+            return Ok(Left::Later);
+        }
+        if !channel.deduplicates() && !settle::begin(&self.house, job, stage.begun()).await? {
+            return Ok(Left::Later);
+        }
+        self.hand_over(account, channel, sendable).await
+    }
+
+    async fn hand_over(&self, account: &Account, channel: &dyn Channel, sendable: Sendable) -> anyhow::Result<Left> {
+        let Sendable { message, options, to, reply_to_provider, .. } = sendable;
+        if options.typing && channel.signal(account, &to, &Signal::Typing).await.is_ok() {
+            self.house.clock.sleep(self.house.config.outbox.typing).await;
+        }
+        let outgoing = Outgoing {
+            id: message.id.clone(),
+            to,
+            content: if options.randomise { varied(message.content, &message.id) } else { message.content },
+            reply_to: reply_to_provider,
+            typing: options.typing,
+            possible_duplicate: message.possible_duplicate,
+        };
+        let sent = channel.send(account, &outgoing).await;
+        metrics::counter!("switchboard_sends_total", "outcome" => if sent.is_ok() { "sent" } else { "failed" })
+            .increment(1);
+        Ok(match sent {
+            Ok(sent) => {
+                Left::Sent { provider_id: sent.provider_id, possible_duplicate: outgoing.possible_duplicate }
+            }
+            Err(SendError::Retry { code, message, after }) => Left::Retry { code, message, after },
+            Err(SendError::Fail { code, message }) => Left::Failed { code, message },
+            // The same id again is the same message: no doubt can arise.
+            Err(SendError::Doubt { message }) if channel.deduplicates() => {
+                Left::Retry { code: "no-answer".to_owned(), message, after: None }
+            }
+            Err(SendError::Doubt { .. }) => Left::Doubt,
+        })
+    }
+
+    async fn signal(&self, account: &Account, channel: &dyn Channel, job: &Job) -> anyhow::Result<()> {
+        let payload: Value = serde_json::from_str(&job.payload)?;
+        let word = |name: &str| payload[name].as_str().unwrap_or_default().to_owned();
+        let mut conn = self.house.store.read().await?;
+        let Some(contact) = contact::get(&mut conn, &job.team_id, &word("contact_id")).await? else { return Ok(()) };
+        drop(conn);
+        let signal = if word("signal") == "read" { Signal::Read(word("provider_id")) } else { Signal::Typing };
+        if let Err(error) = channel.signal(account, &contact.phone, &signal).await {
+            tracing::debug!(%error, "a sign was lost");
+        }
+        Ok(())
+    }
+
+    /// Wait for the account's gap since its last message, and a little by chance.
+    async fn pace(&self, account: &Account) {
+        let settings = &self.house.config.outbox;
+        if settings.gap == 0 && settings.jitter == 0 {
+            return;
+        }
+        let now = self.house.clock.now();
+        let turn = {
+            let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+            let next = paces.entry(account.id.clone()).or_insert(now);
+            let turn = (*next).max(now);
+            *next = turn + settings.gap + rand::random_range(0..=settings.jitter);
+            turn
+        };
+        tokio::select! {
+            () = self.house.clock.sleep_until(turn) => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+}
+
+/// The same words, spaced a little differently for each message: a blank or two at the end.
+fn varied(content: Content, message_id: &str) -> Content {
+    match content {
+        Content::Text { text } => {
+            let blanks = message_id.bytes().map(usize::from).sum::<usize>() % 4;
+            Content::Text { text: format!("{text}{}", " ".repeat(blanks)) }
+        }
+        other => other,
+    }
+}

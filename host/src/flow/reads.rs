@@ -1,0 +1,71 @@
+//! What plugins read, from committed rows.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::House;
+use crate::model::{Chat, Contact, Message, Scope, TimerSpec};
+use crate::plugin::{Host, StateEntry};
+use crate::store::{chat, contact, message, plugin, state, timer};
+
+/// A house, as plugins see it.
+pub struct Reads(pub Arc<House>);
+
+#[async_trait]
+impl Host for Reads {
+    async fn state(&self, install_id: &str, scope: &Scope, key: &str) -> anyhow::Result<Option<StateEntry>> {
+        let now = self.0.clock.now();
+        let entry = state::get(&mut *self.0.store.read().await?, install_id, scope, key, now).await?;
+        Ok(entry.map(entry_of))
+    }
+
+    async fn state_list(
+        &self,
+        install_id: &str,
+        scope: &Scope,
+        prefix: &str,
+        after: &str,
+        limit: i64,
+    ) -> anyhow::Result<Vec<StateEntry>> {
+        let now = self.0.clock.now();
+        let mut conn = self.0.store.read().await?;
+        let entries = state::list(&mut conn, install_id, scope, prefix, after, now, limit).await?;
+        Ok(entries.into_iter().map(entry_of).collect())
+    }
+
+    async fn timers(&self, install_id: &str, scope: &Scope) -> anyhow::Result<Vec<TimerSpec>> {
+        let timers = timer::list(&mut *self.0.store.read().await?, install_id, scope).await?;
+        Ok(timers.into_iter().map(|timer| timer.spec).collect())
+    }
+
+    async fn contact(&self, team_id: &str, contact_id: &str) -> anyhow::Result<Option<Contact>> {
+        Ok(contact::get(&mut *self.0.store.read().await?, team_id, contact_id).await?)
+    }
+
+    async fn chat(&self, team_id: &str, chat_id: &str) -> anyhow::Result<Option<Chat>> {
+        Ok(chat::get(&mut *self.0.store.read().await?, team_id, chat_id).await?)
+    }
+
+    async fn message(&self, team_id: &str, message_id: &str) -> anyhow::Result<Option<Message>> {
+        Ok(message::get(&mut *self.0.store.read().await?, team_id, message_id).await?)
+    }
+
+    async fn history(&self, team_id: &str, chat_id: &str, before: &str, limit: i64) -> anyhow::Result<Vec<Message>> {
+        Ok(message::history(&mut *self.0.store.read().await?, team_id, chat_id, before, limit).await?)
+    }
+
+    async fn secret(&self, install_id: &str, name: &str) -> anyhow::Result<Option<String>> {
+        let sealed = plugin::secret(&mut *self.0.store.read().await?, install_id, name).await?;
+        sealed.map(|sealed| self.0.seal.open(&secret_context(install_id, name), &sealed)).transpose()
+    }
+}
+
+/// What a sealed secret is bound to, so that it opens in its own row only.
+pub fn secret_context(install_id: &str, name: &str) -> String {
+    format!("secret/{install_id}/{name}")
+}
+
+fn entry_of(entry: state::Entry) -> StateEntry {
+    StateEntry { key: entry.key, value: entry.value, version: entry.version, expires_at: entry.expires_at }
+}

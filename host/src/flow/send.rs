@@ -1,0 +1,342 @@
+//! The one way in for messages to send, whoever sends them: a plugin's call or the API.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Weak;
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use super::House;
+use super::batch::Work;
+use super::inbound::new_chat;
+use crate::model::{
+    Account, Chat, Content, Direction, JobKind, Message, OptIn, Recipient, SendOptions, Status,
+};
+use crate::store::job::Job;
+use crate::store::message::{Forward, NewMessage, Options};
+use crate::store::{Conn, account, chat, contact, job, message, team};
+
+/// A message to queue, with its number drawn.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    pub message_id: String,
+    pub team_id: String,
+    pub to: Recipient,
+    pub content: Content,
+    pub options: SendOptions,
+    /// The caller's own id, against doubles.
+    pub client_id: Option<String>,
+    pub depth: i64,
+    pub place: i64,
+    pub opt_out_notice: bool,
+}
+
+/// Write messages and the jobs that send them. Gives the lanes to promote. In a transaction that
+/// drew the drafts' numbers.
+pub async fn write(house: &House, conn: &mut Conn, drafts: Vec<Draft>) -> anyhow::Result<Vec<String>> {
+    if drafts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let chats = chats_of(house, conn, &drafts).await?;
+    let mut rows = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        match chats.get(&draft.to).filter(|chat| chat.team_id == draft.team_id) {
+            Some(chat) => rows.push(row(house, draft, chat)),
+            // The call that named it was told; only a chat that went since can be missing here.
+            None => tracing::warn!(message = draft.message_id, "a message to a chat that is gone"),
+        }
+    }
+    let stored = message::insert(conn, &rows).await?;
+    rows.retain(|row| stored.contains(&row.message.id));
+    let jobs: Vec<Job> =
+        rows.iter().filter(|row| row.message.status == Status::Pending).map(|row| job_of(house, row)).collect();
+    job::insert(conn, &jobs).await?;
+    Ok(jobs.into_iter().map(|job| job.lane).collect())
+}
+
+fn row(house: &House, draft: Draft, chat: &Chat) -> NewMessage {
+    let now = house.clock.now();
+    let is_note = matches!(draft.content, Content::Note { .. });
+    let answered = match &draft.content {
+        Content::Reaction { reaction } => reaction.message_id.clone(),
+        _ => draft.options.reply_to.unwrap_or_default(),
+    };
+    let message = Message {
+        id: draft.message_id,
+        team_id: draft.team_id,
+        account_id: chat.account_id.clone(),
+        chat_id: chat.id.clone(),
+        contact_id: chat.contact_id.clone(),
+        direction: Direction::Out,
+        content: draft.content,
+        status: if is_note { Status::Note } else { Status::Pending },
+        provider_id: String::new(),
+        reply_to: answered,
+        due_at: draft.options.due_at.unwrap_or(now),
+        created_at: now,
+        sent_at: None,
+        error_code: String::new(),
+        error_message: String::new(),
+        possible_duplicate: false,
+        depth: draft.depth,
+    };
+    NewMessage {
+        message,
+        place: draft.place,
+        client_id: draft.client_id,
+        options: Options { typing: draft.options.typing, randomise: draft.options.randomise },
+        cancel_if_replied: draft.options.cancel_if_replied,
+        opt_out_notice: draft.opt_out_notice,
+    }
+}
+
+/// A message takes its place in its chat when it becomes due: now, or by the timers stage.
+fn job_of(house: &House, row: &NewMessage) -> Job {
+    let message = &row.message;
+    let is_due = message.due_at <= house.clock.now();
+    Job {
+        lane: format!("send/{}", message.chat_id),
+        place: if is_due { row.place } else { 0 },
+        account_id: message.account_id.clone(),
+        subject_id: message.id.clone(),
+        ..Job::new(house.clock.id("job"), &message.team_id, JobKind::Send, message.due_at)
+    }
+}
+
+/// The chat of each recipient; those of phone numbers are made where there is none.
+async fn chats_of(house: &House, conn: &mut Conn, drafts: &[Draft]) -> anyhow::Result<HashMap<Recipient, Chat>> {
+    let mut ids = Vec::new();
+    let mut phones: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    for draft in drafts {
+        match &draft.to {
+            Recipient::Chat(id) => ids.push(id.clone()),
+            Recipient::Phone { account_id, phone } => {
+                phones.insert((account_id, phone), &draft.team_id);
+            }
+        }
+    }
+    let found = chat::by_ids(conn, &ids).await?;
+    let mut chats: HashMap<Recipient, Chat> =
+        found.into_iter().map(|(id, chat)| (Recipient::Chat(id), chat)).collect();
+    for ((account_id, phone), team_id) in phones {
+        let Some(account) = account::get(conn, team_id, account_id).await? else { continue };
+        let chat = chat_with(house, conn, &account, phone).await?;
+        chats.insert(Recipient::Phone { account_id: account_id.to_owned(), phone: phone.to_owned() }, chat);
+    }
+    Ok(chats)
+}
+
+async fn chat_with(house: &House, conn: &mut Conn, account: &Account, phone: &str) -> anyhow::Result<Chat> {
+    let wanted = contact::Wanted {
+        team_id: account.team_id.clone(),
+        phone: phone.to_owned(),
+        name: String::new(),
+        new_id: house.clock.id("con"),
+        now: house.clock.now(),
+    };
+    let contacts = contact::ensure(conn, &[wanted]).await?;
+    let contact = &contacts[&(account.team_id.clone(), phone.to_owned())];
+    let chats = chat::ensure(conn, &[new_chat(house, account, &contact.id)]).await?;
+    Ok(chats[&(account.id.clone(), contact.id.clone())].clone())
+}
+
+/// A message that the API is asked to send.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub team_id: String,
+    /// Absent where the team has only one account.
+    pub account_id: Option<String>,
+    /// A chat's id, or a phone number in E.164.
+    pub to: String,
+    pub content: Content,
+    pub options: SendOptions,
+    /// The caller's own id: the same one twice on an account is the same message.
+    pub client_id: Option<String>,
+}
+
+/// Why a message was not queued: a stable code, and what to do.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refused {
+    pub code: &'static str,
+    pub message: String,
+}
+
+fn refuse(code: &'static str, message: impl Into<String>) -> Refused {
+    Refused { code, message: message.into() }
+}
+
+/// Queue a message. `Ok` means committed; the inner result says whether it was taken.
+///
+/// # Errors
+/// When the database failed and nothing was written.
+pub async fn queue(house: &House, request: Request) -> anyhow::Result<Result<Message, Refused>> {
+    if let Err(problem) = request.content.check() {
+        return Ok(Err(refuse("invalid_content", problem.to_string())));
+    }
+    let accepted = match accept(house, &request).await? {
+        Ok(accepted) => accepted,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let (account_id, message_id) = (accepted.account_id.clone(), accepted.draft.message_id.clone());
+    house.sends.submit(accepted.draft).await?;
+    let mut conn = house.store.read().await?;
+    let stored = match &request.client_id {
+        Some(client_id) => message::by_client_id(&mut conn, &request.team_id, &account_id, client_id).await?,
+        None => message::get(&mut conn, &request.team_id, &message_id).await?,
+    };
+    Ok(stored.ok_or_else(|| refuse("not_found", "the chat is gone")))
+}
+
+struct Accepted {
+    account_id: String,
+    draft: Draft,
+}
+
+/// Check what can be known now; the send claim checks again.
+async fn accept(house: &House, request: &Request) -> anyhow::Result<Result<Accepted, Refused>> {
+    let team_id = &request.team_id;
+    let mut conn = house.store.read().await?;
+    let known = if request.to.starts_with('+') { None } else { chat::get(&mut conn, team_id, &request.to).await? };
+    let wanted = known.as_ref().map(|chat| &chat.account_id).or(request.account_id.as_ref());
+    let account = match wanted {
+        Some(id) => account::get(&mut conn, team_id, id).await?,
+        None => only(account::list(&mut conn, team_id, "", 2).await?),
+    };
+    let Some(account) = account else {
+        return Ok(Err(refuse("account_not_found", "name one of your accounts in `account`")));
+    };
+    let (to, contact) = match known {
+        Some(chat) => {
+            let contact = contact::get(&mut conn, team_id, &chat.contact_id).await?;
+            (Recipient::Chat(chat.id), contact)
+        }
+        None if is_phone(&request.to) => {
+            let contact = contact::by_phone(&mut conn, team_id, &request.to).await?;
+            (Recipient::Phone { account_id: account.id.clone(), phone: request.to.clone() }, contact)
+        }
+        None => {
+            let hint = "`to` is a phone number such as +15550001111, or the id of a chat";
+            return Ok(Err(refuse("invalid_phone_number", hint)));
+        }
+    };
+    let is_note = matches!(request.content, Content::Note { .. });
+    if !is_note && contact.is_some_and(|contact| contact.opt_in == OptIn::Out) {
+        return Ok(Err(refuse("opted_out", "this contact has opted out of messages")));
+    }
+    let draft = Draft {
+        message_id: house.clock.id("msg"),
+        team_id: team_id.clone(),
+        to,
+        content: request.content.clone(),
+        options: request.options.clone(),
+        client_id: request.client_id.clone(),
+        depth: 0,
+        place: 0,
+        opt_out_notice: false,
+    };
+    Ok(Ok(Accepted { account_id: account.id, draft }))
+}
+
+fn only<T>(mut items: Vec<T>) -> Option<T> {
+    if items.len() == 1 { items.pop() } else { None }
+}
+
+/// E.164: a plus, and 7 to 15 digits of which the first is not 0.
+pub fn is_phone(text: &str) -> bool {
+    let Some(digits) = text.strip_prefix('+') else { return false };
+    (7..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Queues the API's messages in sets. Weak, since the house holds it.
+pub struct Queuer(pub Weak<House>);
+
+#[async_trait]
+impl Work for Queuer {
+    type Item = Draft;
+    type Done = ();
+
+    async fn commit(&self, drafts: &[Draft]) -> anyhow::Result<Vec<()>> {
+        let house = self.0.upgrade().ok_or_else(|| anyhow::anyhow!("the host is stopping"))?;
+        let mut wanted = BTreeMap::new();
+        for draft in drafts {
+            *wanted.entry(draft.team_id.clone()).or_insert(0) += 1;
+        }
+        let mut tx = house.store.begin().await?;
+        let mut numbers = team::draw(&mut tx, &wanted).await?;
+        let numbered = drafts.iter().map(|draft| Draft { place: numbers.next(&draft.team_id), ..draft.clone() });
+        let lanes = write(&house, &mut tx, numbered.collect()).await?;
+        job::promote(&mut tx, &lanes).await?;
+        house.commit(tx).await?;
+        Ok(vec![(); drafts.len()])
+    }
+}
+
+/// Cancel a message that nobody has begun to send; false where it was too late.
+pub async fn cancel(house: &House, team_id: &str, message_id: &str) -> anyhow::Result<bool> {
+    let mut tx = house.store.begin().await?;
+    team::draw(&mut tx, &BTreeMap::from([(team_id.to_owned(), 1)])).await?;
+    if message::get(&mut tx, team_id, message_id).await?.is_none_or(|message| message.status != Status::Pending) {
+        return Ok(false);
+    }
+    let withdrawn = job::withdraw(&house.store, &mut tx, &[message_id.to_owned()], house.clock.now()).await?;
+    if withdrawn.subjects.is_empty() {
+        return Ok(false);
+    }
+    message::forward(&mut tx, &[Forward::to(message_id, Status::Cancelled)]).await?;
+    job::promote(&mut tx, &withdrawn.lanes).await?;
+    house.commit(tx).await?;
+    drop(withdrawn);
+    Ok(true)
+}
+
+/// The job that tells the customer that we read a message; none where it is not theirs.
+pub async fn read_signal(
+    house: &House,
+    conn: &mut Conn,
+    team_id: &str,
+    message_id: &str,
+) -> anyhow::Result<Option<Job>> {
+    let found = message::get(conn, team_id, message_id).await?;
+    let Some(message) = found.filter(|message| message.direction == Direction::In) else { return Ok(None) };
+    chat::mark_read(conn, team_id, &message.chat_id).await?;
+    let payload = json!({ "signal": "read", "provider_id": message.provider_id, "contact_id": message.contact_id });
+    Ok(Some(signal(house, team_id, &message.account_id, payload)))
+}
+
+/// The job that shows "typing…" in a chat; none where there is no such chat.
+pub async fn typing_signal(
+    house: &House,
+    conn: &mut Conn,
+    team_id: &str,
+    chat_id: &str,
+) -> anyhow::Result<Option<Job>> {
+    let Some(chat) = chat::get(conn, team_id, chat_id).await? else { return Ok(None) };
+    let payload = json!({ "signal": "typing", "contact_id": chat.contact_id });
+    Ok(Some(signal(house, team_id, &chat.account_id, payload)))
+}
+
+/// A sign stands in no line: it is worth nothing later.
+fn signal(house: &House, team_id: &str, account_id: &str, payload: serde_json::Value) -> Job {
+    Job {
+        place: 1,
+        account_id: account_id.to_owned(),
+        payload: payload.to_string(),
+        ..Job::new(house.clock.id("job"), team_id, JobKind::Send, house.clock.now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phone_number_is_e_164() {
+        for good in ["+15550001111", "+4915112345678"] {
+            assert!(is_phone(good), "{good}");
+        }
+        for bad in ["15550001111", "+0555000111", "+1555", "+1555000111122223", "+1555000a111", "", "+"] {
+            assert!(!is_phone(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Handing an event to a guest: which handler, with which record, and what it answered.
+
+use serde_json::{Value, json};
+use wasmtime::Store;
+use wasmtime::component::InstancePre;
+
+use super::bindings::exports::switchboard::plugin::{on_account, on_event, on_message, on_status, on_timer, on_webhook};
+use super::bindings::switchboard::plugin::types;
+use super::manifest::On;
+use super::run::Run;
+use super::{Call, Input, Reply};
+use crate::model::{Event, Message, Millis};
+
+/// A compiled plugin, linked: what a call needs.
+pub(super) struct Loaded {
+    pub pre: InstancePre<Run>,
+    handlers: Handlers,
+}
+
+/// The handlers that a component exports; any subset will do.
+struct Handlers {
+    message: Option<on_message::GuestIndices>,
+    status: Option<on_status::GuestIndices>,
+    account: Option<on_account::GuestIndices>,
+    timer: Option<on_timer::GuestIndices>,
+    event: Option<on_event::GuestIndices>,
+    webhook: Option<on_webhook::GuestIndices>,
+}
+
+/// What a handler answered; the inner error is its own.
+pub(super) type Answered = Result<Option<Reply>, String>;
+
+impl Loaded {
+    pub(super) fn new(pre: InstancePre<Run>) -> Self {
+        let handlers = Handlers {
+            message: on_message::GuestIndices::new(&pre).ok(),
+            status: on_status::GuestIndices::new(&pre).ok(),
+            account: on_account::GuestIndices::new(&pre).ok(),
+            timer: on_timer::GuestIndices::new(&pre).ok(),
+            event: on_event::GuestIndices::new(&pre).ok(),
+            webhook: on_webhook::GuestIndices::new(&pre).ok(),
+        };
+        Self { pre, handlers }
+    }
+
+    pub(super) fn handles(&self, on: On) -> bool {
+        let Handlers { message, status, account, timer, event, webhook } = &self.handlers;
+        match on {
+            On::Message => message.is_some(),
+            On::Status => status.is_some(),
+            On::Account => account.is_some(),
+            On::Timer => timer.is_some(),
+            On::Event => event.is_some(),
+            On::Webhook => webhook.is_some(),
+        }
+    }
+
+    /// Make an instance and look at its handlers: whether they have the contract's types shows only
+    /// there.
+    ///
+    /// # Errors
+    /// A trap while it starts, or a type that differs.
+    pub(super) async fn start(&self, store: &mut Store<Run>) -> wasmtime::Result<()> {
+        let instance = self.pre.instantiate_async(&mut *store).await?;
+        let Handlers { message, status, account, timer, event, webhook } = &self.handlers;
+        message.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
+        status.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
+        account.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
+        timer.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
+        event.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
+        webhook.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
+        Ok(())
+    }
+
+    /// Make an instance in this store and hand it the event that the store carries.
+    ///
+    /// # Errors
+    /// A trap, or a handler that is not there.
+    pub(super) async fn invoke(&self, store: &mut Store<Run>) -> wasmtime::Result<Answered> {
+        let instance = self.pre.instantiate_async(&mut *store).await?;
+        let call = store.data().call.clone();
+        let missing = || wasmtime::format_err!("the plugin has no handler for {:?} events", call.input.on().as_str());
+        let handlers = &self.handlers;
+        let done = |answer: Result<(), String>| answer.map(|()| None);
+        match &call.input {
+            Input::Message(message) => {
+                let guest = handlers.message.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
+                Ok(done(guest.call_handle(store, &message_record(&call, message)).await?))
+            }
+            Input::Status => {
+                let guest = handlers.status.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
+                Ok(done(guest.call_handle(store, &event_record(&call, status_word(&call.event))).await?))
+            }
+            Input::Account => {
+                let guest = handlers.account.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
+                Ok(done(guest.call_handle(store, &event_record(&call, &call.event.kind)).await?))
+            }
+            Input::Event => {
+                let guest = handlers.event.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
+                Ok(done(guest.call_handle(store, &event_record(&call, &call.event.kind)).await?))
+            }
+            Input::Timer { name, payload } => {
+                let guest = handlers.timer.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
+                Ok(done(guest.call_handle(store, &timer_record(&call, name, payload)).await?))
+            }
+            Input::Webhook { method, path, headers, body } => {
+                let guest = handlers.webhook.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
+                let request = types::Webhook {
+                    id: call.event.id.clone(),
+                    time: unsigned(call.event.at),
+                    method: method.clone(),
+                    path: path.clone(),
+                    headers: headers.clone(),
+                    body: body.clone(),
+                    attempt: call.attempt,
+                };
+                let answer = guest.call_handle(store, &request).await?;
+                Ok(answer.map(|reply| Some(Reply { status: reply.status, headers: reply.headers, body: reply.body })))
+            }
+        }
+    }
+}
+
+impl Input {
+    /// The handler that this input is for.
+    pub fn on(&self) -> On {
+        match self {
+            Self::Message(_) => On::Message,
+            Self::Status => On::Status,
+            Self::Account => On::Account,
+            Self::Timer { .. } => On::Timer,
+            Self::Event => On::Event,
+            Self::Webhook { .. } => On::Webhook,
+        }
+    }
+}
+
+fn message_record(call: &Call, message: &Message) -> types::Message {
+    let event = call.event.as_ref();
+    types::Message {
+        id: event.id.clone(),
+        message_id: message.id.clone(),
+        account: message.account_id.clone(),
+        chat: message.chat_id.clone(),
+        contact: message.contact_id.clone(),
+        time: unsigned(message.due_at),
+        kind: message.content.kind().to_owned(),
+        text: message.content.as_text().to_owned(),
+        attempt: call.attempt,
+        json: event_json(event, Some(message)),
+    }
+}
+
+fn event_record(call: &Call, kind: &str) -> types::Event {
+    let event = call.event.as_ref();
+    types::Event {
+        id: event.id.clone(),
+        account: event.account_id.clone(),
+        chat: event.chat_id.clone(),
+        contact: event.contact_id.clone(),
+        time: unsigned(event.at),
+        kind: kind.to_owned(),
+        attempt: call.attempt,
+        json: event_json(event, None),
+    }
+}
+
+fn timer_record(call: &Call, name: &str, payload: &str) -> types::Timer {
+    let event = call.event.as_ref();
+    types::Timer {
+        id: event.id.clone(),
+        account: event.account_id.clone(),
+        chat: event.chat_id.clone(),
+        contact: event.contact_id.clone(),
+        time: unsigned(event.at),
+        name: name.to_owned(),
+        payload: payload.to_owned(),
+        attempt: call.attempt,
+        json: event_json(event, None),
+    }
+}
+
+/// The event as the API shows it, with the message that it is about.
+fn event_json(event: &Event, message: Option<&Message>) -> String {
+    let mut json = serde_json::to_value(event).unwrap_or_else(|_| json!({}));
+    if let (Value::Object(fields), Some(message)) = (&mut json, message) {
+        fields.insert("message".to_owned(), serde_json::to_value(message).unwrap_or_default());
+    }
+    json.to_string()
+}
+
+/// `data.status` of a status event.
+fn status_word(event: &Event) -> &str {
+    event.data.get("status").and_then(Value::as_str).unwrap_or(&event.kind)
+}
+
+fn unsigned(time: Millis) -> u64 {
+    u64::try_from(time).unwrap_or(0)
+}

@@ -1,0 +1,197 @@
+//! Taking a plugin in: everything that can be wrong with it is found here, before its first event.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use wasmtime::component::Component;
+
+use super::invoke::Loaded;
+use super::manifest::{self, Grants, Manifest, On};
+use super::runtime::Runtime;
+use super::{Call, Fault, Host, Input, Install, PluginError, StateEntry, Verdict};
+use crate::model::{Chat, Contact, Event, FaultClass, Message, Scope, TimerSpec};
+
+/// The contract that this host speaks.
+const CONTRACT: &str = "switchboard:plugin@0.1";
+
+/// A plugin that this host can run, and has kept.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// SHA-256 of the bytes, in hexadecimal: the version's name.
+    pub hash: String,
+    pub manifest: Manifest,
+    /// The manifest as it was written.
+    pub manifest_toml: String,
+    /// Bytes of the component.
+    pub size: usize,
+}
+
+impl Runtime {
+    /// Check, compile and keep a plugin. Doing it again with the same bytes changes nothing.
+    ///
+    /// # Errors
+    /// See [`PluginError`]: what is wrong, and what to change.
+    pub async fn prepare(&self, bytes: Vec<u8>) -> Result<Prepared, PluginError> {
+        let settings = self.settings();
+        if bytes.len() > settings.max_size {
+            return Err(PluginError::TooLarge { size: bytes.len(), max: settings.max_size });
+        }
+        let manifest_toml = manifest::extract(&bytes)?;
+        let manifest = Manifest::parse(&manifest_toml)?;
+        manifest.check_limits(settings)?;
+        check_host_version(&manifest)?;
+
+        let hash = hex::encode(Sha256::digest(&bytes));
+        let bytes: Arc<[u8]> = bytes.into();
+        let component = self.artefacts().compile(Arc::clone(&bytes)).await?;
+        check_imports(&component)?;
+        let loaded = Arc::new(self.artefacts().link(&component)?);
+        check_exports(&component, &loaded, &manifest)?;
+        self.try_out(Arc::clone(&loaded), &hash, &manifest).await?;
+        let size = bytes.len();
+        self.artefacts().keep(&hash, &bytes, &component, loaded).await?;
+        Ok(Prepared { hash, manifest, manifest_toml, size })
+    }
+
+    /// Make one instance, as every call does: some faults show nowhere else.
+    async fn try_out(&self, loaded: Arc<Loaded>, hash: &str, manifest: &Manifest) -> Result<(), PluginError> {
+        let install = Install {
+            id: String::new(),
+            team_id: String::new(),
+            plugin: manifest.id.clone(),
+            hash: hash.to_owned(),
+            generation: 0,
+            manifest: Arc::new(manifest.clone()),
+            config: Value::Object(serde_json::Map::new()),
+            grants: Grants::default(),
+            accounts: Vec::new(),
+        };
+        let call = Call {
+            install: Arc::new(install),
+            event: Arc::new(no_event()),
+            input: Input::Event,
+            attempt: 1,
+            host: Arc::new(Nobody),
+        };
+        match self.start(loaded, call).await.verdict {
+            Verdict::Failed(fault) if fault.class == FaultClass::Host => Err(PluginError::WitMismatch(fault.reason)),
+            Verdict::Failed(fault) => Err(PluginError::DoesNotStart(fault)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check_host_version(manifest: &Manifest) -> Result<(), PluginError> {
+    let is = env!("CARGO_PKG_VERSION");
+    let fits = semver::Version::parse(is).is_ok_and(|is| manifest.host.matches(&is));
+    if fits { Ok(()) } else { Err(PluginError::HostVersion { needs: manifest.host.to_string(), is: is.to_owned() }) }
+}
+
+/// Tell apart what no plugin may import from a contract of another version.
+fn check_imports(component: &Component) -> Result<(), PluginError> {
+    let engine = component.engine();
+    for (name, _) in component.component_type().imports(engine) {
+        let (interface, version) = name.split_once('@').unwrap_or((name, ""));
+        let package = interface.split('/').next().unwrap_or_default();
+        match package {
+            "switchboard:plugin" if !version.starts_with("0.1.") => {
+                let found = format!("switchboard:plugin@{version}");
+                return Err(PluginError::WitVersion { found, speaks: CONTRACT });
+            }
+            "switchboard:plugin" => {}
+            "wasi:cli" | "wasi:clocks" | "wasi:filesystem" | "wasi:http" | "wasi:io" | "wasi:random"
+            | "wasi:sockets" => {
+                if !version.starts_with("0.2.") {
+                    return Err(PluginError::WitVersion { found: name.to_owned(), speaks: "WASI 0.2" });
+                }
+            }
+            _ => return Err(PluginError::ForbiddenImport(name.to_owned())),
+        }
+    }
+    Ok(())
+}
+
+/// What the manifest receives, the component must export.
+fn check_exports(component: &Component, loaded: &Loaded, manifest: &Manifest) -> Result<(), PluginError> {
+    for on in On::ALL {
+        let received = manifest.events.iter().any(|subscription| subscription.on == on);
+        if !received || loaded.handles(on) {
+            continue;
+        }
+        let interface = format!("switchboard:plugin/on-{}", on.as_str());
+        return Err(match other_version(component, &interface) {
+            Some(found) => PluginError::WitVersion { found, speaks: CONTRACT },
+            None => PluginError::MissingExport { on: on.as_str(), export: interface },
+        });
+    }
+    Ok(())
+}
+
+/// The same interface exported in a version that this host does not speak.
+fn other_version(component: &Component, interface: &str) -> Option<String> {
+    let exports = component.component_type();
+    let mut names = exports.exports(component.engine()).map(|(name, _)| name.to_owned());
+    names.find(|name| name.split_once('@').is_some_and(|(exported, _)| exported == interface))
+}
+
+fn no_event() -> Event {
+    Event {
+        id: String::new(),
+        team_id: String::new(),
+        cursor: 0,
+        kind: String::new(),
+        account_id: String::new(),
+        chat_id: String::new(),
+        contact_id: String::new(),
+        message_id: String::new(),
+        at: 0,
+        depth: 0,
+        data: Value::Null,
+    }
+}
+
+/// A host with nothing in it, for plugins that read while they start.
+struct Nobody;
+
+#[async_trait]
+impl Host for Nobody {
+    async fn state(&self, _: &str, _: &Scope, _: &str) -> anyhow::Result<Option<StateEntry>> {
+        Ok(None)
+    }
+
+    async fn state_list(&self, _: &str, _: &Scope, _: &str, _: &str, _: i64) -> anyhow::Result<Vec<StateEntry>> {
+        Ok(Vec::new())
+    }
+
+    async fn timers(&self, _: &str, _: &Scope) -> anyhow::Result<Vec<TimerSpec>> {
+        Ok(Vec::new())
+    }
+
+    async fn contact(&self, _: &str, _: &str) -> anyhow::Result<Option<Contact>> {
+        Ok(None)
+    }
+
+    async fn chat(&self, _: &str, _: &str) -> anyhow::Result<Option<Chat>> {
+        Ok(None)
+    }
+
+    async fn message(&self, _: &str, _: &str) -> anyhow::Result<Option<Message>> {
+        Ok(None)
+    }
+
+    async fn history(&self, _: &str, _: &str, _: &str, _: i64) -> anyhow::Result<Vec<Message>> {
+        Ok(Vec::new())
+    }
+
+    async fn secret(&self, _: &str, _: &str) -> anyhow::Result<Option<String>> {
+        Ok(None)
+    }
+}
+
+impl Fault {
+    pub(super) fn host(reason: impl Into<String>) -> Self {
+        Self { class: FaultClass::Host, reason: reason.into(), backtrace: String::new() }
+    }
+}

@@ -1,0 +1,263 @@
+//! The runtime: calls with their limits, from an event in hand to what the plugin wants done.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::{Engine, Store};
+
+use super::artefact::Artefacts;
+use super::egress::Egress;
+use super::engine::{self, Ticker};
+use super::gate::Gate;
+use super::invoke::{Answered, Loaded};
+use super::run::{Ending, Run};
+use super::slice::{self, Meter, Metered};
+use super::{Call, Fault, Outcome, PluginError, Reply, Usage, Verdict, fault, imports};
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::model::FaultClass;
+
+/// Runs plugins. One for the process.
+pub struct Runtime {
+    engine: Engine,
+    artefacts: Artefacts,
+    settings: Arc<config::Plugins>,
+    clock: Clock,
+    egress: Arc<Egress>,
+    turns: Turns,
+    pooling: bool,
+    /// Threads for guests that compute for long. `None` only while dropping.
+    guests: Option<tokio::runtime::Runtime>,
+    _ticker: Ticker,
+}
+
+impl Runtime {
+    /// Start an engine for the settings, with its artefacts under `config.data/plugins`.
+    ///
+    /// # Errors
+    /// When the folder, the engine, its threads or TLS cannot be had.
+    pub fn new(config: &Config, clock: Clock) -> Result<Arc<Self>, PluginError> {
+        let host = |e: &dyn std::fmt::Display| PluginError::Host(e.to_string());
+        let settings = Arc::new(config.plugins.clone());
+        // Some to spare: plugins are tried out beside the calls under way.
+        let live = u32::try_from(config.delivery.concurrency).unwrap_or(u32::MAX).saturating_add(8).min(4096);
+        let (engine, pooling) = engine::build(live, settings.memory_max).map_err(|e| host(&format!("{e:#}")))?;
+        tracing::info!(pooling, live, "plugin engine ready");
+        let linker = imports::linker(&engine).map_err(|e| host(&format!("{e:#}")))?;
+        let artefacts = Artefacts::new(&settings, config.data.join("plugins"), engine.clone(), linker)?;
+        let egress = Egress::new(settings.http_allow.clone()).map_err(|e| host(&e))?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let guests = tokio::runtime::Builder::new_multi_thread()
+            // All but one core: the server is never left without.
+            .worker_threads(cores.saturating_sub(1).max(1))
+            .thread_name("plugin")
+            .build()?;
+        Ok(Arc::new(Self {
+            _ticker: Ticker::start(&engine)?,
+            engine,
+            artefacts,
+            settings,
+            clock,
+            egress: Arc::new(egress),
+            turns: Turns::new(config.delivery.concurrency, config.delivery.concurrency_per_install),
+            pooling,
+            guests: Some(guests),
+        }))
+    }
+
+    /// Whether instances come from a pool, or are allocated on demand.
+    pub fn pooling(&self) -> bool {
+        self.pooling
+    }
+
+    /// Make one call on a fresh instance, once it is this install's turn.
+    ///
+    /// Never fails and never panics: whatever happens is in the outcome.
+    pub async fn call(&self, call: Call) -> Outcome {
+        let turn = self.turns.take(&call.install.id).await;
+        let loaded = match self.artefacts.get(&call.install.hash).await {
+            Ok(loaded) => loaded,
+            Err(e) => return Outcome::failed(Fault::host(e.to_string())),
+        };
+        self.perform(Task::Handle, loaded, call, turn).await
+    }
+
+    /// Make an instance and no call: the outcome is `Done` where that went well.
+    pub(super) async fn start(&self, loaded: Arc<Loaded>, call: Call) -> Outcome {
+        self.perform(Task::Start, loaded, call, None).await
+    }
+
+    async fn perform(&self, task: Task, loaded: Arc<Loaded>, call: Call, turn: Option<Turn>) -> Outcome {
+        let limits = call.install.manifest.limits(&self.settings);
+        let (install, event) = (Arc::clone(&call.install), Arc::clone(&call.event));
+        let gate = Gate::new(Arc::clone(&self.egress), Arc::clone(&self.settings), install, event);
+        let run = Run::new(call, limits, Arc::clone(&self.settings), self.clock.clone(), Arc::new(gate));
+        let meter = Meter::new(limits.cpu);
+        let ending = to_end(task, self.engine.clone(), loaded, run, Arc::clone(&meter), turn);
+        let stopping = || Outcome::failed(Fault::host("the host is stopping"));
+        let Some(guests) = &self.guests else { return stopping() };
+        slice::run(ending, &meter, guests.handle()).await.unwrap_or_else(|_| stopping())
+    }
+
+    pub(super) fn settings(&self) -> &config::Plugins {
+        &self.settings
+    }
+
+    pub(super) fn artefacts(&self) -> &Artefacts {
+        &self.artefacts
+    }
+}
+
+impl Drop for Runtime {
+    /// Dropping tokio's runtime may not happen on a worker of another one; this may.
+    fn drop(&mut self) {
+        if let Some(guests) = self.guests.take() {
+            guests.shutdown_background();
+        }
+    }
+}
+
+/// How far a call goes.
+#[derive(Clone, Copy)]
+enum Task {
+    Start,
+    Handle,
+}
+
+/// Run a guest to its end, whatever that is. The store is dropped here, always: after a trap or a
+/// timeout nothing can enter it again.
+async fn to_end(task: Task, engine: Engine, loaded: Arc<Loaded>, run: Run, meter: Arc<Meter>, turn: Option<Turn>) -> Outcome {
+    let started = Instant::now();
+    let wall = run.limits.wall;
+    let mut store = Store::new(&engine, run);
+    store.limiter(|run| &mut run.limiter);
+    let bytes_per_call = store.data().bytes_per_call();
+    store.set_hostcall_fuel(bytes_per_call);
+    let at_tick = Arc::clone(&meter);
+    store.epoch_deadline_callback(move |_| Ok(at_tick.at_tick()));
+    store.set_epoch_deadline(1);
+    let work = async {
+        match task {
+            Task::Handle => loaded.invoke(&mut store).await,
+            Task::Start => loaded.start(&mut store).await.map(|()| Ok(None)),
+        }
+    };
+    // The epoch stops a guest that computes; only a timeout stops one that waits in the host.
+    let timed = tokio::time::timeout(wall, Metered::new(&meter, work));
+    let ended = AssertUnwindSafe(timed).catch_unwind().await;
+    let run = store.into_data();
+    drop(turn);
+    let verdict = match ended {
+        Ok(Ok(Ok(answered))) => verdict(answered, &run),
+        Ok(Ok(Err(error))) => Verdict::Failed(fault::of_error(&error, &run)),
+        Ok(Err(_)) => Verdict::Failed(too_long(wall)),
+        Err(_) => Verdict::Failed(Fault::host("a fault of the host itself ended the call: tell who runs this host")),
+    };
+    outcome(verdict, run, started.elapsed())
+}
+
+fn too_long(wall: Duration) -> Fault {
+    let reason = format!(
+        "it took longer than {} ms, waiting included: wait less, or ask for more with `wall_ms` under [limits] in plugin.toml",
+        wall.as_millis()
+    );
+    Fault { class: FaultClass::WallClock, reason, backtrace: String::new() }
+}
+
+/// What a handler that came to its end asked for.
+fn verdict(answered: Answered, run: &Run) -> Verdict {
+    let exception = |reason| Verdict::Failed(Fault { class: FaultClass::Exception, reason, backtrace: String::new() });
+    match (&run.ending, answered) {
+        (Some(Ending::Rejected(reason)), _) => Verdict::Rejected(reason.clone()),
+        (Some(Ending::RetryAfter(after)), _) => Verdict::RetryAfter(*after),
+        (None, Err(message)) if message.is_empty() => exception("its handler answered an error without words".to_owned()),
+        (None, Err(message)) => exception(message.chars().filter(|c| *c != '\0').take(1000).collect()),
+        (None, Ok(reply)) => match reply.as_ref().map_or(Ok(()), |reply| check_reply(reply, run.settings.http_body)) {
+            Ok(()) => Verdict::Done { stop: run.stop, reply },
+            Err(problem) => exception(problem),
+        },
+    }
+}
+
+/// A webhook's caller must get an answer that HTTP can carry.
+fn check_reply(reply: &Reply, max_body: usize) -> Result<(), String> {
+    if !(200..600).contains(&reply.status) {
+        return Err(format!("it answered a webhook with the status {}: 200 to 599", reply.status));
+    }
+    if reply.body.len() > max_body {
+        return Err(format!("it answered a webhook with more than {max_body} bytes"));
+    }
+    let fits = |(name, value): &(String, String)| {
+        http::HeaderName::from_bytes(name.as_bytes()).is_ok() && http::HeaderValue::from_str(value).is_ok()
+    };
+    match reply.headers.iter().find(|header| !fits(header)) {
+        Some((name, _)) => Err(format!("it answered a webhook with the header {name:?}, which HTTP cannot carry")),
+        None => Ok(()),
+    }
+}
+
+fn outcome(verdict: Verdict, run: Run, took: Duration) -> Outcome {
+    let usage = Usage {
+        wall_micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        memory_bytes: run.limiter.used() as u64,
+        http_calls: run.gate.calls(),
+    };
+    let logs = run.logs.take();
+    let effects = if matches!(verdict, Verdict::Done { .. }) { run.effects } else { Vec::new() };
+    Outcome { verdict, effects, reads: run.state.reads, logs, usage }
+}
+
+impl Outcome {
+    /// A call that never began.
+    fn failed(fault: Fault) -> Self {
+        let verdict = Verdict::Failed(fault);
+        Self { verdict, effects: Vec::new(), reads: Vec::new(), logs: Vec::new(), usage: Usage::default() }
+    }
+}
+
+/// Who may call: so many at once for one install, and so many in all.
+struct Turns {
+    all: Arc<Semaphore>,
+    per_install: usize,
+    installs: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+/// A place among the calls under way; given back when dropped.
+struct Turn {
+    _install: OwnedSemaphorePermit,
+    _all: OwnedSemaphorePermit,
+}
+
+impl Turns {
+    /// Installs that nobody calls are forgotten beyond so many.
+    const REMEMBERED: usize = 1024;
+
+    fn new(all: usize, per_install: usize) -> Self {
+        Self { all: Arc::new(Semaphore::new(all.max(1))), per_install: per_install.max(1), installs: Mutex::default() }
+    }
+
+    /// The install's own turn comes first: one that floods waits in its own queue.
+    async fn take(&self, install_id: &str) -> Option<Turn> {
+        let install = self.of_install(install_id).acquire_owned().await.ok()?;
+        let all = Arc::clone(&self.all).acquire_owned().await.ok()?;
+        Some(Turn { _install: install, _all: all })
+    }
+
+    fn of_install(&self, install_id: &str) -> Arc<Semaphore> {
+        let mut installs = self.installs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(semaphore) = installs.get(install_id) {
+            return Arc::clone(semaphore);
+        }
+        if installs.len() >= Self::REMEMBERED {
+            // Permits hold the semaphore too: whoever has one is remembered.
+            installs.retain(|_, semaphore| Arc::strong_count(semaphore) > 1);
+        }
+        let semaphore = Arc::new(Semaphore::new(self.per_install));
+        installs.insert(install_id.to_owned(), Arc::clone(&semaphore));
+        semaphore
+    }
+}

@@ -1,0 +1,15 @@
+//! What the installer configured.
+
+use serde::de::DeserializeOwned;
+
+use crate::Error;
+use crate::bindings::base::switchboard::plugin::config as host;
+use crate::event::decode;
+
+/// The install's configuration, as a type of your own: `let settings: Settings = config()?`.
+///
+/// The host has checked it against the schema in `plugin.toml`. Give the type `#[serde(default)]`, so
+/// that what the installer left out takes its default.
+pub fn config<T: DeserializeOwned>() -> Result<T, Error> {
+    decode(&host::all())
+}
