@@ -1,6 +1,7 @@
 //! Bodies, paths and queries as handlers take them; what does not fit is refused in our shape.
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -56,6 +57,10 @@ pub struct Page {
 const MOST: i64 = 200;
 
 impl Page {
+    pub fn new(cursor: String, limit: Option<i64>) -> Self {
+        Self { cursor, limit }
+    }
+
     pub fn cursor(&self) -> &str {
         &self.cursor
     }
@@ -96,7 +101,7 @@ pub fn phone_number(written: &str, field: &str) -> Result<String, ApiError> {
         return Ok(phone);
     }
     let message = format!("{field}: give a phone number with its country, such as \"+15550100123\"");
-    Err(ApiError::new(axum::http::StatusCode::BAD_REQUEST, "invalid_phone_number", message))
+    Err(ApiError::new(StatusCode::BAD_REQUEST, "invalid_phone_number", message))
 }
 
 /// A short text for people: no NUL, at most `most` characters.

@@ -1,8 +1,7 @@
 //! The only code that knows axum.
 
-<<<<<<< HEAD
-pub mod auth;
 mod api;
+pub mod auth;
 mod error;
 mod extract;
 mod health;
@@ -14,6 +13,3 @@ pub mod sandbox;
 mod wiring;
 
 pub use router::router;
-=======
-pub mod sandbox;
->>>>>>> main

@@ -151,6 +151,13 @@ pub async fn install(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<O
     sql.fetch_one(conn).await?.as_ref().map(install_from_row).transpose()
 }
 
+/// An install of any team: for its webhooks, whose address alone names it.
+pub async fn install_by_id(conn: &mut Conn, id: &str) -> sqlx::Result<Option<InstallRow>> {
+    let mut sql = Sql::new(INSTALLS);
+    sql.push(" WHERE install.id = ").bind(id.to_owned());
+    sql.fetch_one(conn).await?.as_ref().map(install_from_row).transpose()
+}
+
 /// The install that is not removed of a team's plugin.
 pub async fn install_of(conn: &mut Conn, team_id: &str, plugin_id: &str) -> sqlx::Result<Option<InstallRow>> {
     let mut sql = Sql::new(INSTALLS);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Consent, House, InstallError, both, configured, find};
 use crate::flow::timers;
 use crate::model::{InstallState, Scope, TimerSpec};
-use crate::plugin::manifest::{self, Manifest, Schedule};
+use crate::plugin::manifest::{Manifest, Schedule};
 use crate::plugin::{Grants, cron};
 use crate::store::plugin::{InstallRow, Version};
 use crate::store::timer::Timer;
@@ -30,9 +30,7 @@ pub struct Upload {
 /// # Errors
 /// What is wrong with the file, its configuration, or what it asks anew; nothing has changed then.
 pub async fn upload(house: &House, team_id: &str, upload: Upload) -> Result<InstallRow, InstallError> {
-    let size = i64::try_from(upload.bytes.len()).unwrap_or(i64::MAX);
-    let manifest_text = manifest::extract(&upload.bytes)?;
-    let prepared = house.runtime.prepare(&upload.bytes).await?;
+    let prepared = house.runtime.prepare(upload.bytes).await?;
     let now = house.clock.now();
     let mut tx = house.store.begin().await?;
     // The team's row, held until the commit: two uploads of one plugin come one after the other.
@@ -44,8 +42,8 @@ pub async fn upload(house: &House, team_id: &str, upload: Upload) -> Result<Inst
         plugin_id: plugin_id.clone(),
         version: prepared.manifest.version.to_string(),
         hash: prepared.hash,
-        size,
-        manifest: manifest_text,
+        size: i64::try_from(prepared.size).unwrap_or(i64::MAX),
+        manifest: prepared.manifest_toml,
         created_at: now,
     };
     let version = plugin::ensure_version(&mut tx, &version).await?;
