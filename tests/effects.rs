@@ -17,7 +17,7 @@ both! {
         }
         server.says("+15550101", "get chat partial").await;
         server.says("+15550101", "timers").await;
-        assert_eq!(server.heard("+15550101").await, ["none", "timers"]);
+        assert_eq!(server.heard("+15550101").await, ["none", "timers "]);
         let dead = dead_letters(&server.client).await;
         assert_eq!(dead.len(), 2);
         for letter in &dead {

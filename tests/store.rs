@@ -73,7 +73,7 @@ both! {
             room.add("team_a", &names, &format!("lane {size}")).await;
         }
         let mut conn = room.store.read().await.expect("a connection");
-        assert_eq!(job::count(&mut conn, None).await.expect("counted"), 1 + 2 + 3 + 63 + 64 + 65 + 200);
+        assert_eq!(job::count(&mut conn).await.expect("counted"), 1 + 2 + 3 + 63 + 64 + 65 + 200);
     }
 
     /// After an unclean stop each surviving claim costs an attempt, before it runs again.

@@ -148,7 +148,7 @@ impl Server {
     /// How many jobs there are at all, due or not.
     pub async fn jobs(&self) -> i64 {
         let mut conn = self.house().store.read().await.expect("a connection");
-        store::job::count(&mut conn, None).await.expect("a number")
+        store::job::count(&mut conn).await.expect("a number")
     }
 
     /// The end of most tests: everything is done, nothing is left over, and the host stops.

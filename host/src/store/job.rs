@@ -488,21 +488,18 @@ impl Drop for Held {
     }
 }
 
-/// How many jobs are due by now, of all kinds: zero when the house is at rest.
+/// How many jobs could go on by now: zero when the house is at rest. Those behind a head that waits
+/// are not among them.
 pub async fn due(conn: &mut Conn, now: Millis) -> sqlx::Result<i64> {
-    count(conn, Some(now)).await
+    let mut sql = Sql::new("SELECT COUNT(*) AS jobs FROM job WHERE (head = 1 OR place = 0) AND due_at <= ");
+    sql.bind(now);
+    sql.fetch_one(conn).await?.map_or(Ok(0), |row| row.int("jobs"))
 }
 
-/// How many jobs there are (due by `until`, where given).
-pub async fn count(conn: &mut Conn, until: Option<Millis>) -> sqlx::Result<i64> {
-    let mut sql = Sql::new("SELECT COUNT(*) AS jobs FROM job");
-    if let Some(until) = until {
-        sql.push(" WHERE due_at <= ").bind(until);
-    }
-    match sql.fetch_one(conn).await? {
-        Some(row) => row.int("jobs"),
-        None => Ok(0),
-    }
+/// How many jobs there are.
+pub async fn count(conn: &mut Conn) -> sqlx::Result<i64> {
+    let row = Sql::new("SELECT COUNT(*) AS jobs FROM job").fetch_one(conn).await?;
+    row.map_or(Ok(0), |row| row.int("jobs"))
 }
 
 /// Take all jobs for an install or endpoint off the table, those under way too: they then settle
