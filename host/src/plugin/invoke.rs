@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
-use super::bindings::exports::switchboard::plugin::{on_account, on_event, on_message, on_status, on_timer, on_webhook};
+use super::bindings::exports::switchboard::plugin::{
+    on_account, on_event, on_message, on_status, on_timer, on_webhook,
+};
 use super::bindings::switchboard::plugin::types;
 use super::manifest::On;
 use super::run::Run;
@@ -79,32 +81,47 @@ impl Loaded {
     pub(super) async fn invoke(&self, store: &mut Store<Run>) -> wasmtime::Result<Answered> {
         let instance = self.pre.instantiate_async(&mut *store).await?;
         let call = store.data().call.clone();
-        let missing = || wasmtime::format_err!("the plugin has no handler for {:?} events", call.input.on().as_str());
+        let missing = || {
+            wasmtime::format_err!(
+                "the plugin has no handler for {:?} events",
+                call.input.on().as_str()
+            )
+        };
         let handlers = &self.handlers;
         let done = |answer: Result<(), String>| answer.map(|()| None);
         match &call.input {
             Input::Message(message) => {
-                let guest = handlers.message.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
+                let guest =
+                    handlers.message.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
                 Ok(done(guest.call_handle(store, &message_record(&call, message)).await?))
             }
             Input::Status => {
-                let guest = handlers.status.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
-                Ok(done(guest.call_handle(store, &event_record(&call, status_word(&call.event))).await?))
+                let guest =
+                    handlers.status.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
+                Ok(done(
+                    guest
+                        .call_handle(store, &event_record(&call, status_word(&call.event)))
+                        .await?,
+                ))
             }
             Input::Account => {
-                let guest = handlers.account.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
+                let guest =
+                    handlers.account.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
                 Ok(done(guest.call_handle(store, &event_record(&call, &call.event.kind)).await?))
             }
             Input::Event => {
-                let guest = handlers.event.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
+                let guest =
+                    handlers.event.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
                 Ok(done(guest.call_handle(store, &event_record(&call, &call.event.kind)).await?))
             }
             Input::Timer { name, payload } => {
-                let guest = handlers.timer.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
+                let guest =
+                    handlers.timer.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
                 Ok(done(guest.call_handle(store, &timer_record(&call, name, payload)).await?))
             }
             Input::Webhook { method, path, headers, body } => {
-                let guest = handlers.webhook.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
+                let guest =
+                    handlers.webhook.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
                 let request = types::Webhook {
                     id: call.event.id.clone(),
                     time: unsigned(call.event.at),
@@ -115,7 +132,9 @@ impl Loaded {
                     attempt: call.attempt,
                 };
                 let answer = guest.call_handle(store, &request).await?;
-                Ok(answer.map(|reply| Some(Reply { status: reply.status, headers: reply.headers, body: reply.body })))
+                Ok(answer.map(|reply| {
+                    Some(Reply { status: reply.status, headers: reply.headers, body: reply.body })
+                }))
             }
         }
     }
