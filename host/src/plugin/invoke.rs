@@ -1,5 +1,7 @@
 //! Handing an event to a guest: which handler, with which record, and what it answered.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
@@ -80,7 +82,7 @@ impl Loaded {
     /// A trap, or a handler that is not there.
     pub(super) async fn invoke(&self, store: &mut Store<Run>) -> wasmtime::Result<Answered> {
         let instance = self.pre.instantiate_async(&mut *store).await?;
-        let call = store.data().call.clone();
+        let call = Arc::clone(&store.data().call);
         let missing = || {
             wasmtime::format_err!(
                 "the plugin has no handler for {:?} events",

@@ -86,13 +86,26 @@ pub struct Call {
 
 /// Which handler is called, and with what beyond the event.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each call under way, and most are messages"
+)]
 pub enum Input {
     Message(Message),
+    /// The word of the status is `status` in the event's data.
     Status,
     Account,
-    Timer { name: String, payload: String },
+    Timer {
+        name: String,
+        payload: String,
+    },
     Event,
-    Webhook { method: String, path: String, headers: Vec<(String, String)>, body: Vec<u8> },
+    Webhook {
+        method: String,
+        path: String,
+        headers: Vec<(String, String)>,
+        body: Vec<u8>,
+    },
 }
 
 /// A webhook's answer.

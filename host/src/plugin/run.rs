@@ -31,7 +31,7 @@ pub(super) enum Ending {
 
 /// The store's data.
 pub(super) struct Run {
-    pub call: Call,
+    pub call: Arc<Call>,
     pub limits: Limits,
     pub settings: Arc<config::Plugins>,
     pub clock: Clock,
@@ -123,7 +123,7 @@ impl Run {
             host_calls: 0,
             host_bytes: 0,
             refused_effects: 0,
-            call,
+            call: Arc::new(call),
             settings,
             clock,
             gate,

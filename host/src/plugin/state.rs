@@ -104,10 +104,11 @@ impl Run {
         for ((written_scope, key), index) in &self.state.written {
             let in_range =
                 key.starts_with(prefix) && key.as_str() > after && (whole || *key <= read_up_to);
-            if written_scope == scope && in_range {
-                if let Some((value, _)) = value_of(&self.effects[*index]) {
-                    found.insert(key.clone(), value);
-                }
+            if written_scope == scope
+                && in_range
+                && let Some((value, _)) = value_of(&self.effects[*index])
+            {
+                found.insert(key.clone(), value);
             }
         }
         while found.len() > limit {

@@ -54,10 +54,15 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         return is_public_v4(Ipv4Addr::new(a, b, c, d));
     }
     let global_unicast = segments[0] & 0xe000 == 0x2000;
-    let special = (segments[0] == 0x2001 && segments[1] < 0x200) // protocols, among them Teredo
-        || (segments[0] == 0x2001 && segments[1] == 0xdb8)       // documentation
-        || segments[0] == 0x2002                                 // 6to4 wraps any v4 address
-        || (segments[0] == 0x3fff && segments[1] < 0x1000); // documentation
+    let special = match segments[0] {
+        // Protocols, among them Teredo, and documentation.
+        0x2001 => segments[1] < 0x200 || segments[1] == 0xdb8,
+        // 6to4 wraps any v4 address.
+        0x2002 => true,
+        // Documentation.
+        0x3fff => segments[1] < 0x1000,
+        _ => false,
+    };
     global_unicast && !special
 }
 

@@ -17,9 +17,10 @@ use sha2::{Digest, Sha256};
 use url::Url;
 use wasmtime_wasi_http::{Error as WasiError, RequestOptions, WasiBody, WasiHttpHooks};
 
-use super::egress::{Egress, EgressError, HostPattern, Request, Response};
-use super::{Event, Install};
 use crate::config;
+use crate::model::Event;
+use crate::plugin::Install;
+use crate::plugin::egress::{Egress, EgressError, HostPattern, Request, Response};
 
 const MAX_REDIRECTS: usize = 5;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -326,12 +327,4 @@ fn wasi_error(denial: Denial) -> WasiError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::replace;
-
-    #[test]
-    fn placeholders_are_replaced_once_and_whole() {
-        let pairs = [("secret-1", "secret-2"), ("secret-2", "two")];
-        assert_eq!(replace(b"a secret-1, secret-2, secret-", &pairs), b"a secret-2, two, secret-");
-    }
-}
+mod tests;
