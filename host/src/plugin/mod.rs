@@ -175,7 +175,7 @@ pub struct Usage {
 pub use error::PluginError;
 /// The permissions that an installer granted. Everything not here is denied.
 pub use manifest::Grants;
-pub use prepare::Prepared;
+pub use prepare::{Nobody, Prepared};
 pub use runtime::Runtime;
 
 pub mod cron;

@@ -170,8 +170,8 @@ fn no_event() -> Event {
     }
 }
 
-/// A host with nothing in it, for plugins that read while they start.
-struct Nobody;
+/// A host with nothing in it: for plugins that read while they start, and for measuring.
+pub struct Nobody;
 
 #[async_trait]
 impl Host for Nobody {

@@ -79,6 +79,11 @@ impl Runtime {
         self.pooling
     }
 
+    /// The engine, to measure the same component without the host.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// Make one call on a fresh instance, once it is this install's turn.
     ///
     /// Never fails and never panics: whatever happens is in the outcome.
