@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
@@ -203,11 +204,14 @@ fn timer_record(call: &Call, name: &str, payload: &str) -> types::Timer {
 
 /// The event as the API shows it, with the message that it is about.
 fn event_json(event: &Event, message: Option<&Message>) -> String {
-    let mut json = serde_json::to_value(event).unwrap_or_else(|_| json!({}));
-    if let (Value::Object(fields), Some(message)) = (&mut json, message) {
-        fields.insert("message".to_owned(), serde_json::to_value(message).unwrap_or_default());
+    #[derive(Serialize)]
+    struct Shown<'a> {
+        #[serde(flatten)]
+        event: &'a Event,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        message: Option<&'a Message>,
     }
-    json.to_string()
+    serde_json::to_string(&Shown { event, message }).unwrap_or_default()
 }
 
 /// `data.status` of a status event.

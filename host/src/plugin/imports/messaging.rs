@@ -165,11 +165,11 @@ impl Run {
         content: Content,
         options: Option<Options>,
     ) -> Result<String, Halt> {
-        let json = serde_json::to_vec(&content).map_err(|e| Halt::invalid(e.to_string()))?;
-        self.enter_messaging(json.len())?;
+        let bytes = size(&content);
+        self.enter_messaging(bytes)?;
         self.check_depth()?;
         content.check().map_err(|e| Halt::invalid(e.to_string()))?;
-        if json.len() > MAX_JSON {
+        if bytes > MAX_JSON {
             return Err(Halt::invalid(format!("a message may have {MAX_JSON} bytes as JSON")));
         }
         let options = options.map_or_else(|| Ok(SendOptions::default()), checked)?;
@@ -258,6 +258,14 @@ impl Run {
         self.enter_messaging(message_id.len())?;
         check_text("the message's id", &message_id, MAX_ID)?;
         self.push(Effect::Cancel { message_id })
+    }
+}
+
+/// Bytes of a text, or of anything else as JSON.
+fn size(content: &Content) -> usize {
+    match content {
+        Content::Text { text } | Content::Note { text } => text.len(),
+        other => serde_json::to_vec(other).map_or(usize::MAX, |json| json.len()),
     }
 }
 
