@@ -44,11 +44,16 @@ impl Runtime {
         let host = |e: &dyn std::fmt::Display| PluginError::Host(e.to_string());
         let settings = Arc::new(config.plugins.clone());
         // Some to spare: plugins are tried out beside the calls under way.
-        let live = u32::try_from(config.delivery.concurrency).unwrap_or(u32::MAX).saturating_add(8).min(4096);
-        let (engine, pooling) = engine::build(live, settings.memory_max).map_err(|e| host(&format!("{e:#}")))?;
+        let live = u32::try_from(config.delivery.concurrency)
+            .unwrap_or(u32::MAX)
+            .saturating_add(8)
+            .min(4096);
+        let (engine, pooling) =
+            engine::build(live, settings.memory_max).map_err(|e| host(&format!("{e:#}")))?;
         tracing::info!(pooling, live, "plugin engine ready");
         let linker = imports::linker(&engine).map_err(|e| host(&format!("{e:#}")))?;
-        let artefacts = Artefacts::new(&settings, config.data.join("plugins"), engine.clone(), linker)?;
+        let artefacts =
+            Artefacts::new(&settings, config.data.join("plugins"), engine.clone(), linker)?;
         let egress = Egress::new(settings.http_allow.clone()).map_err(|e| host(&e))?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let guests = tokio::runtime::Builder::new_multi_thread()
@@ -74,6 +79,11 @@ impl Runtime {
         self.pooling
     }
 
+    /// The engine, to measure the same component without the host.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// Make one call on a fresh instance, once it is this install's turn.
     ///
     /// Never fails and never panics: whatever happens is in the outcome.
@@ -91,11 +101,18 @@ impl Runtime {
         self.perform(Task::Start, loaded, call, None).await
     }
 
-    async fn perform(&self, task: Task, loaded: Arc<Loaded>, call: Call, turn: Option<Turn>) -> Outcome {
+    async fn perform(
+        &self,
+        task: Task,
+        loaded: Arc<Loaded>,
+        call: Call,
+        turn: Option<Turn>,
+    ) -> Outcome {
         let limits = call.install.manifest.limits(&self.settings);
         let (install, event) = (Arc::clone(&call.install), Arc::clone(&call.event));
         let gate = Gate::new(Arc::clone(&self.egress), Arc::clone(&self.settings), install, event);
-        let run = Run::new(call, limits, Arc::clone(&self.settings), self.clock.clone(), Arc::new(gate));
+        let run =
+            Run::new(call, limits, Arc::clone(&self.settings), self.clock.clone(), Arc::new(gate));
         let meter = Meter::new(limits.cpu);
         let ending = to_end(task, self.engine.clone(), loaded, run, Arc::clone(&meter), turn);
         let stopping = || Outcome::failed(Fault::host("the host is stopping"));
@@ -130,7 +147,14 @@ enum Task {
 
 /// Run a guest to its end, whatever that is. The store is dropped here, always: after a trap or a
 /// timeout nothing can enter it again.
-async fn to_end(task: Task, engine: Engine, loaded: Arc<Loaded>, run: Run, meter: Arc<Meter>, turn: Option<Turn>) -> Outcome {
+async fn to_end(
+    task: Task,
+    engine: Engine,
+    loaded: Arc<Loaded>,
+    run: Run,
+    meter: Arc<Meter>,
+    turn: Option<Turn>,
+) -> Outcome {
     let started = Instant::now();
     let wall = run.limits.wall;
     let mut store = Store::new(&engine, run);
@@ -155,7 +179,9 @@ async fn to_end(task: Task, engine: Engine, loaded: Arc<Loaded>, run: Run, meter
         Ok(Ok(Ok(answered))) => verdict(answered, &run),
         Ok(Ok(Err(error))) => Verdict::Failed(fault::of_error(&error, &run)),
         Ok(Err(_)) => Verdict::Failed(too_long(wall)),
-        Err(_) => Verdict::Failed(Fault::host("a fault of the host itself ended the call: tell who runs this host")),
+        Err(_) => Verdict::Failed(Fault::host(
+            "a fault of the host itself ended the call: tell who runs this host",
+        )),
     };
     outcome(verdict, run, started.elapsed())
 }
@@ -170,16 +196,25 @@ fn too_long(wall: Duration) -> Fault {
 
 /// What a handler that came to its end asked for.
 fn verdict(answered: Answered, run: &Run) -> Verdict {
-    let exception = |reason| Verdict::Failed(Fault { class: FaultClass::Exception, reason, backtrace: String::new() });
+    let exception = |reason| {
+        Verdict::Failed(Fault { class: FaultClass::Exception, reason, backtrace: String::new() })
+    };
     match (&run.ending, answered) {
         (Some(Ending::Rejected(reason)), _) => Verdict::Rejected(reason.clone()),
         (Some(Ending::RetryAfter(after)), _) => Verdict::RetryAfter(*after),
-        (None, Err(message)) if message.is_empty() => exception("its handler answered an error without words".to_owned()),
-        (None, Err(message)) => exception(message.chars().filter(|c| *c != '\0').take(1000).collect()),
-        (None, Ok(reply)) => match reply.as_ref().map_or(Ok(()), |reply| check_reply(reply, run.settings.http_body)) {
-            Ok(()) => Verdict::Done { stop: run.stop, reply },
-            Err(problem) => exception(problem),
-        },
+        (None, Err(message)) if message.is_empty() => {
+            exception("its handler answered an error without words".to_owned())
+        }
+        (None, Err(message)) => {
+            exception(message.chars().filter(|c| *c != '\0').take(1000).collect())
+        }
+        (None, Ok(reply)) => {
+            match reply.as_ref().map_or(Ok(()), |reply| check_reply(reply, run.settings.http_body))
+            {
+                Ok(()) => Verdict::Done { stop: run.stop, reply },
+                Err(problem) => exception(problem),
+            }
+        }
     }
 }
 
@@ -192,10 +227,13 @@ fn check_reply(reply: &Reply, max_body: usize) -> Result<(), String> {
         return Err(format!("it answered a webhook with more than {max_body} bytes"));
     }
     let fits = |(name, value): &(String, String)| {
-        http::HeaderName::from_bytes(name.as_bytes()).is_ok() && http::HeaderValue::from_str(value).is_ok()
+        http::HeaderName::from_bytes(name.as_bytes()).is_ok()
+            && http::HeaderValue::from_str(value).is_ok()
     };
     match reply.headers.iter().find(|header| !fits(header)) {
-        Some((name, _)) => Err(format!("it answered a webhook with the header {name:?}, which HTTP cannot carry")),
+        Some((name, _)) => {
+            Err(format!("it answered a webhook with the header {name:?}, which HTTP cannot carry"))
+        }
         None => Ok(()),
     }
 }
@@ -215,7 +253,13 @@ impl Outcome {
     /// A call that never began.
     fn failed(fault: Fault) -> Self {
         let verdict = Verdict::Failed(fault);
-        Self { verdict, effects: Vec::new(), reads: Vec::new(), logs: Vec::new(), usage: Usage::default() }
+        Self {
+            verdict,
+            effects: Vec::new(),
+            reads: Vec::new(),
+            logs: Vec::new(),
+            usage: Usage::default(),
+        }
     }
 }
 
@@ -237,7 +281,11 @@ impl Turns {
     const REMEMBERED: usize = 1024;
 
     fn new(all: usize, per_install: usize) -> Self {
-        Self { all: Arc::new(Semaphore::new(all.max(1))), per_install: per_install.max(1), installs: Mutex::default() }
+        Self {
+            all: Arc::new(Semaphore::new(all.max(1))),
+            per_install: per_install.max(1),
+            installs: Mutex::default(),
+        }
     }
 
     /// The install's own turn comes first: one that floods waits in its own queue.
