@@ -80,6 +80,7 @@ CREATE TABLE chat (
     UNIQUE (account_id, contact_id)
 );
 CREATE INDEX chat_team ON chat (team_id, last_message_at);
+CREATE INDEX chat_contact ON chat (contact_id);
 
 CREATE TABLE message (
     id TEXT PRIMARY KEY,

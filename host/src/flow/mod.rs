@@ -4,7 +4,10 @@
 pub mod batch;
 pub mod dispatch;
 pub mod effect;
+pub mod folder;
 pub mod inbound;
+pub mod install;
+pub mod notify;
 pub mod outbox;
 pub mod reads;
 pub mod record;

@@ -1,3 +1,15 @@
 //! The only code that knows axum.
 
+mod api;
+pub mod auth;
+mod error;
+mod extract;
+mod health;
+pub mod metrics;
+mod observe;
+mod plugin_webhook;
+mod router;
 pub mod sandbox;
+mod wiring;
+
+pub use router::router;

@@ -109,3 +109,10 @@ pub async fn mark_read(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result
     sql.execute(conn).await?;
     Ok(())
 }
+
+/// When each of these contacts last wrote or was written to, on any account.
+pub async fn last_message_at(conn: &mut Conn, contact_ids: &[String]) -> sqlx::Result<HashMap<String, Millis>> {
+    let head = "SELECT contact_id, MAX(last_message_at) AS last FROM chat WHERE contact_id IN";
+    let found = with_list(conn, head, contact_ids, "GROUP BY contact_id").await?;
+    found.iter().map(|row| Ok((row.text("contact_id")?, row.int("last")?))).collect()
+}

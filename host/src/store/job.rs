@@ -504,3 +504,26 @@ pub async fn count(conn: &mut Conn, until: Option<Millis>) -> sqlx::Result<i64> 
         None => Ok(0),
     }
 }
+
+/// Take all jobs for an install or endpoint off the table, those under way too: they then settle
+/// nothing. Gives their lanes; call [`promote`] for the lanes.
+pub async fn remove_target(conn: &mut Conn, team_id: &str, target_id: &str) -> sqlx::Result<Vec<String>> {
+    let mut sql = Sql::new("DELETE FROM job WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND target_id = ").bind(target_id.to_owned()).push(" RETURNING lane");
+    sql.fetch(conn).await?.iter().map(|row| row.text("lane")).collect()
+}
+
+/// Whether any job is left for a subject.
+pub async fn is_under_way(conn: &mut Conn, team_id: &str, subject_id: &str) -> sqlx::Result<bool> {
+    let mut sql = Sql::new("SELECT id FROM job WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND kind = 'event' AND subject_id = ").bind(subject_id.to_owned());
+    Ok(sql.fetch_one(conn).await?.is_some())
+}
+
+/// Let the events that waited for a suspended install be claimed from now on.
+pub async fn unpark(conn: &mut Conn, team_id: &str, install_id: &str, now: Millis) -> sqlx::Result<u64> {
+    let mut sql = Sql::new("UPDATE job SET due_at = ");
+    sql.bind(now).push(" WHERE due_at > ").bind(now).push(" AND place > 0 AND kind = 'event' AND team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND stage = ").bind(install_id.to_owned());
+    sql.execute(conn).await
+}

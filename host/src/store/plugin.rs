@@ -151,6 +151,13 @@ pub async fn install(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<O
     sql.fetch_one(conn).await?.as_ref().map(install_from_row).transpose()
 }
 
+/// An install of any team: for its webhooks, whose address alone names it.
+pub async fn install_by_id(conn: &mut Conn, id: &str) -> sqlx::Result<Option<InstallRow>> {
+    let mut sql = Sql::new(INSTALLS);
+    sql.push(" WHERE install.id = ").bind(id.to_owned());
+    sql.fetch_one(conn).await?.as_ref().map(install_from_row).transpose()
+}
+
 /// The install that is not removed of a team's plugin.
 pub async fn install_of(conn: &mut Conn, team_id: &str, plugin_id: &str) -> sqlx::Result<Option<InstallRow>> {
     let mut sql = Sql::new(INSTALLS);
@@ -221,6 +228,27 @@ pub async fn secret(conn: &mut Conn, install_id: &str, name: &str) -> sqlx::Resu
     let mut sql = Sql::new("SELECT sealed FROM secret WHERE install_id = ");
     sql.bind(install_id.to_owned()).push(" AND name = ").bind(name.to_owned());
     sql.fetch_one(conn).await?.map(|row| row.text("sealed")).transpose()
+}
+
+pub async fn delete_secret(conn: &mut Conn, install_id: &str, name: &str) -> sqlx::Result<bool> {
+    let mut sql = Sql::new("DELETE FROM secret WHERE install_id = ");
+    sql.bind(install_id.to_owned()).push(" AND name = ").bind(name.to_owned());
+    Ok(sql.execute(conn).await? > 0)
+}
+
+/// The names of the secrets that are set, sorted.
+pub async fn secret_names(conn: &mut Conn, install_id: &str) -> sqlx::Result<Vec<String>> {
+    let mut sql = Sql::new("SELECT name FROM secret WHERE install_id = ");
+    sql.bind(install_id.to_owned()).push(" ORDER BY name");
+    sql.fetch(conn).await?.iter().map(|row| row.text("name")).collect()
+}
+
+/// Forget the secrets of an install that is removed.
+pub async fn remove_secrets(conn: &mut Conn, install_id: &str) -> sqlx::Result<()> {
+    let mut sql = Sql::new("DELETE FROM secret WHERE install_id = ");
+    sql.bind(install_id.to_owned());
+    sql.execute(conn).await?;
+    Ok(())
 }
 
 /// A line that a plugin logged.

@@ -75,3 +75,32 @@ pub async fn key_by_hash(conn: &mut Conn, hash: &str) -> sqlx::Result<Option<(St
     let Some(row) = sql.fetch_one(conn).await? else { return Ok(None) };
     Ok(Some((row.text("id")?, row.text("team_id")?)))
 }
+
+/// An API key, without the key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Key {
+    pub id: String,
+    pub name: String,
+    pub created_at: Millis,
+}
+
+/// A team's keys, oldest first, after the one with id `after`.
+pub async fn keys(conn: &mut Conn, team_id: &str, after: &str, limit: i64) -> sqlx::Result<Vec<Key>> {
+    let mut sql = Sql::new("SELECT id, name, created_at FROM api_key WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND id > ").bind(after.to_owned()).push(" ORDER BY id LIMIT ").bind(limit);
+    let found = sql.fetch(conn).await?;
+    found.iter().map(|row| Ok(Key { id: row.text("id")?, name: row.text("name")?, created_at: row.int("created_at")? })).collect()
+}
+
+/// End a key.
+pub async fn delete_key(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<bool> {
+    let mut sql = Sql::new("DELETE FROM api_key WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
+    Ok(sql.execute(conn).await? > 0)
+}
+
+pub async fn exists(conn: &mut Conn, id: &str) -> sqlx::Result<bool> {
+    let mut sql = Sql::new("SELECT id FROM team WHERE id = ");
+    sql.bind(id.to_owned());
+    Ok(sql.fetch_one(conn).await?.is_some())
+}

@@ -1,0 +1,134 @@
+//! Chats: list, look at, their messages, who answers, what is read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::messages::views;
+use crate::flow::{House, record, send};
+use crate::http::auth::Caller;
+use crate::http::error::ApiError;
+use crate::http::extract::{Json, Page, Path, Query, iso, listed, short_text};
+use crate::model::{Chat, Direction, Event, EventKind};
+use crate::store::{Conn, chat, job, message, team};
+
+type Answer = Result<axum::Json<Value>, ApiError>;
+
+fn view(chat: &Chat) -> Value {
+    let assigned = if chat.assigned.is_empty() { Value::Null } else { chat.assigned.clone().into() };
+    json!({
+        "id": chat.id,
+        "account": chat.account_id,
+        "contact": chat.contact_id,
+        "unread": chat.unread,
+        "assignedTo": assigned,
+        "lastMessageAt": iso(chat.last_message_at),
+        "lastInboundAt": iso(chat.last_inbound_at),
+    })
+}
+
+async fn own(conn: &mut Conn, team_id: &str, id: &str) -> Result<Chat, ApiError> {
+    chat::get(conn, team_id, id).await?.ok_or_else(|| ApiError::not_found("chat", id))
+}
+
+/// `GET /api/v1/chats`
+pub async fn list(State(house): State<Arc<House>>, caller: Caller, Query(page): Query<Page>) -> Answer {
+    let mut conn = house.store.read().await?;
+    let mut chats = chat::list(&mut conn, &caller.team_id, page.cursor(), page.fetch()).await?;
+    let next = page.cut(&mut chats, |chat| chat.id.clone());
+    Ok(listed("chats", chats.iter().map(view).collect(), next))
+}
+
+/// `GET /api/v1/chats/{id}`
+pub async fn get(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer {
+    Ok(axum::Json(view(&own(&mut *house.store.read().await?, &caller.team_id, &id).await?)))
+}
+
+/// `GET /api/v1/chats/{id}/messages`: newest first.
+pub async fn messages(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(page): Query<Page>,
+) -> Answer {
+    let mut conn = house.store.read().await?;
+    own(&mut conn, &caller.team_id, &id).await?;
+    let mut found = message::history(&mut conn, &caller.team_id, &id, page.cursor(), page.fetch()).await?;
+    let next = page.cut(&mut found, |message| message.id.clone());
+    Ok(listed("messages", views(&mut conn, &found).await?, next))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Assignment {
+    /// The person who answers from now on.
+    to: String,
+    #[serde(default)]
+    reason: String,
+}
+
+/// `PUT /api/v1/chats/{id}/assignment`: a person answers; the plugins stay silent.
+pub async fn assign(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Json(assignment): Json<Assignment>,
+) -> Answer {
+    let who = short_text(&assignment.to, "to", 100)?;
+    if who.is_empty() {
+        return Err(ApiError::invalid("to: name who answers; DELETE hands the chat back to the plugins"));
+    }
+    let reason = short_text(&assignment.reason, "reason", 500)?;
+    hand(&house, &caller.team_id, &id, &who, &reason).await
+}
+
+/// `DELETE /api/v1/chats/{id}/assignment`: the plugins answer again.
+pub async fn hand_back(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer {
+    hand(&house, &caller.team_id, &id, "", "").await
+}
+
+async fn hand(house: &House, team_id: &str, id: &str, who: &str, reason: &str) -> Answer {
+    let chat = own(&mut *house.store.read().await?, team_id, id).await?;
+    let event = Event {
+        id: house.clock.id("evt"),
+        team_id: team_id.to_owned(),
+        cursor: 0,
+        kind: EventKind::CHAT_ASSIGNED.to_owned(),
+        account_id: chat.account_id,
+        chat_id: chat.id,
+        contact_id: chat.contact_id,
+        message_id: String::new(),
+        at: house.clock.now(),
+        depth: 0,
+        data: json!({ "assigned": who, "reason": reason }),
+    };
+    let mut tx = house.store.begin().await?;
+    let mut numbers = team::draw(&mut tx, &record::numbers_for(std::slice::from_ref(&event))).await?;
+    if chat::assign(&mut tx, team_id, id, who).await? {
+        record::events(house, &mut tx, &mut numbers, vec![event]).await?;
+        house.commit(tx).await?;
+    } else {
+        drop(tx);
+    }
+    Ok(axum::Json(view(&own(&mut *house.store.read().await?, team_id, id).await?)))
+}
+
+/// `POST /api/v1/chats/{id}/read`: nothing is unread, and the customer sees it.
+pub async fn mark_read(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer {
+    let mut conn = house.store.read().await?;
+    own(&mut conn, &caller.team_id, &id).await?;
+    let newest = message::history(&mut conn, &caller.team_id, &id, "", 50).await?;
+    drop(conn);
+    let mut tx = house.store.begin().await?;
+    team::draw(&mut tx, &BTreeMap::from([(caller.team_id.clone(), 1)])).await?;
+    chat::mark_read(&mut tx, &caller.team_id, &id).await?;
+    if let Some(last) = newest.iter().find(|message| message.direction == Direction::In) {
+        let signal = send::read_signal(&house, &mut tx, &caller.team_id, &last.id).await?;
+        job::insert(&mut tx, signal.as_slice()).await?;
+    }
+    house.commit(tx).await?;
+    Ok(axum::Json(view(&own(&mut *house.store.read().await?, &caller.team_id, &id).await?)))
+}

@@ -1,0 +1,11 @@
+//! The native API, one file per resource: `/api/v1/…`.
+
+pub mod accounts;
+pub mod chats;
+pub mod contacts;
+pub mod dead_letters;
+pub mod endpoints;
+pub mod events;
+pub mod keys;
+pub mod messages;
+pub mod plugins;

@@ -1,0 +1,197 @@
+//! The one shape of a refusal: `{"error":{"code","message","status"}}`.
+
+use axum::Json;
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::flow::install::InstallError;
+use crate::flow::send::Refused;
+use crate::model::ContentError;
+use crate::store::StoreError;
+
+/// A refusal, or a failure of ours whose detail goes to the log and nowhere else.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    /// One plain sentence each, where there are several things to say.
+    details: Vec<String>,
+    /// Seconds, for `Retry-After`.
+    retry_after: Option<i64>,
+}
+
+impl ApiError {
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), details: Vec::new(), retry_after: None }
+    }
+
+    /// 400 `invalid_request`: the field, and what it should be.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", message)
+    }
+
+    /// 404 `not_found`, also for what belongs to another team.
+    pub fn not_found(what: &str, id: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {what} {id:?}"))
+    }
+
+    /// 409: it is not in a state for that.
+    pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, message)
+    }
+
+    /// 401 `unauthorized`.
+    pub fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "give a valid API key as `Authorization: Bearer <key>`")
+    }
+
+    /// 429 `rate_limited`, to be tried again after so many seconds.
+    pub fn rate_limited(retry_after: i64) -> Self {
+        let message = format!("too many requests with this key; try again in {retry_after} s");
+        let retry_after = Some(retry_after);
+        Self { retry_after, ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message) }
+    }
+
+    /// 500 `internal`, without detail.
+    pub fn internal() -> Self {
+        let message = "something failed on our side; the log has the details under this answer's x-request-id";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
+    }
+
+    #[must_use]
+    pub fn with_details(mut self, details: Vec<String>) -> Self {
+        self.details = details;
+        self
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut body = json!({
+            "error": { "code": self.code, "message": self.message, "status": self.status.as_u16() }
+        });
+        if !self.details.is_empty() {
+            body["error"]["details"] = self.details.into();
+        }
+        let mut response = (self.status, Json(body)).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl From<anyhow::Error> for ApiError {
+    fn from(error: anyhow::Error) -> Self {
+        tracing::error!(error = format!("{error:#}"), "a request failed");
+        Self::internal()
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        anyhow::Error::from(error).into()
+    }
+}
+
+impl From<ContentError> for ApiError {
+    fn from(error: ContentError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        let status = match refused.code {
+            "not_found" => StatusCode::NOT_FOUND,
+            "internal" => {
+                tracing::error!(error = refused.message, "a send could not be queued");
+                return Self::internal();
+            }
+            "opted_out" | "quota" | "window_closed" | "account_closed" => StatusCode::CONFLICT,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self::new(status, refused.code, refused.message)
+    }
+}
+
+impl From<InstallError> for ApiError {
+    fn from(error: InstallError) -> Self {
+        let (code, message) = (error.code(), error.to_string());
+        match error {
+            InstallError::Plugin(plugin) if !plugin.is_of_the_plugin() => anyhow::Error::from(plugin).into(),
+            InstallError::Internal(error) => error.into(),
+            InstallError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, code, message),
+            InstallError::ConsentRequired(new) => Self::conflict(code, message).with_details(new),
+            InstallError::Config(problems) => Self::new(StatusCode::BAD_REQUEST, code, message).with_details(problems),
+            InstallError::Plugin(_) | InstallError::Invalid(_) => Self::new(StatusCode::BAD_REQUEST, code, message),
+        }
+    }
+}
+
+/// A body, path or query that does not fit is a 400 that says what does not; an over-long body a 413.
+macro_rules! from_rejection {
+    ($($rejection:ty),+) => {$(
+        impl From<$rejection> for ApiError {
+            fn from(rejection: $rejection) -> Self {
+                if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                    let message = "the body is larger than this host takes";
+                    return Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message);
+                }
+                Self::invalid(plain(&rejection.body_text()))
+            }
+        }
+    )+};
+}
+
+from_rejection!(JsonRejection, PathRejection, QueryRejection, BytesRejection);
+
+/// The part that speaks of what was sent, not of our types.
+fn plain(text: &str) -> String {
+    const PREFIXES: [&str; 4] = [
+        "Failed to deserialize the JSON body into the target type: ",
+        "Failed to parse the request body as JSON: ",
+        "Failed to deserialize query string: ",
+        "Invalid URL: ",
+    ];
+    PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(text).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn body(error: ApiError) -> (StatusCode, serde_json::Value) {
+        let response = error.into_response();
+        let status = response.status();
+        let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.expect("a body");
+        (status, serde_json::from_slice(&bytes).expect("JSON"))
+    }
+
+    #[tokio::test]
+    async fn a_refusal_has_code_message_and_status() {
+        let (status, body) = body(ApiError::not_found("account", "acc_1")).await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+        let expected = json!({"error": {"code": "not_found", "message": "there is no account \"acc_1\"", "status": 404}});
+        assert_eq!(body, expected);
+    }
+
+    #[tokio::test]
+    async fn the_detail_of_our_own_failure_is_not_told() {
+        let (status, body) = body(anyhow::anyhow!("password=hush").into()).await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(body["error"]["code"], "internal");
+        assert!(!body.to_string().contains("hush"));
+    }
+
+    #[tokio::test]
+    async fn what_a_plugin_asks_anew_is_listed() {
+        let (status, body) = body(InstallError::ConsentRequired(vec!["set timers".into()]).into()).await;
+        assert_eq!(status, StatusCode::CONFLICT);
+        assert_eq!(body["error"]["code"], "consent_required");
+        assert_eq!(body["error"]["details"], json!(["set timers"]));
+    }
+}

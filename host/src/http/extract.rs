@@ -1,0 +1,151 @@
+//! Bodies, paths and queries as handlers take them; what does not fit is refused in our shape.
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::error::ApiError;
+
+/// A JSON body. Types refuse unknown fields with `serde(deny_unknown_fields)`.
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let axum::Json(body) = axum::Json::from_request(request, state).await?;
+        Ok(Self(body))
+    }
+}
+
+/// Parts of the path.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let axum::extract::Path(path) = axum::extract::Path::from_request_parts(parts, state).await?;
+        Ok(Self(path))
+    }
+}
+
+/// The query.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let axum::extract::Query(query) = axum::extract::Query::from_request_parts(parts, state).await?;
+        Ok(Self(query))
+    }
+}
+
+/// A page of a list: what comes after `cursor`, at most `limit` (50 where absent, 200 at most).
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    #[serde(default)]
+    cursor: String,
+    limit: Option<i64>,
+}
+
+const MOST: i64 = 200;
+
+impl Page {
+    pub fn new(cursor: String, limit: Option<i64>) -> Self {
+        Self { cursor, limit }
+    }
+
+    pub fn cursor(&self) -> &str {
+        &self.cursor
+    }
+
+    /// One more than asked, by which [`Page::answer`] knows whether there is a next page.
+    pub fn fetch(&self) -> i64 {
+        self.limit() + 1
+    }
+
+    fn limit(&self) -> i64 {
+        self.limit.unwrap_or(50).clamp(1, MOST)
+    }
+
+    /// Cut what was fetched down to the page; gives the cursor of the next one, if any.
+    pub fn cut<T>(&self, fetched: &mut Vec<T>, id: impl Fn(&T) -> String) -> Option<String> {
+        let limit = usize::try_from(self.limit()).unwrap_or(1);
+        if fetched.len() <= limit {
+            return None;
+        }
+        fetched.truncate(limit);
+        fetched.last().map(id)
+    }
+}
+
+/// `{"<name>": […], "pagination": {"next"}}`; `next` is null on the last page.
+pub fn listed(name: &str, items: Vec<Value>, next: Option<String>) -> axum::Json<Value> {
+    axum::Json(json!({ name: items, "pagination": { "next": next } }))
+}
+
+/// An E.164 phone number; spaces, dashes and brackets are forgiven.
+pub fn phone_number(written: &str, field: &str) -> Result<String, ApiError> {
+    let phone: String = written.chars().filter(|c| !" -()./".contains(*c)).collect();
+    let digits = phone.strip_prefix('+').unwrap_or_default();
+    let valid = (6..=15).contains(&digits.len())
+        && digits.bytes().all(|digit| digit.is_ascii_digit())
+        && !digits.starts_with('0');
+    if valid {
+        return Ok(phone);
+    }
+    let message = format!("{field}: give a phone number with its country, such as \"+15550100123\"");
+    Err(ApiError::new(StatusCode::BAD_REQUEST, "invalid_phone_number", message))
+}
+
+/// A short text for people: no NUL, at most `most` characters.
+pub fn short_text(text: &str, field: &str, most: usize) -> Result<String, ApiError> {
+    if text.contains('\0') || text.chars().count() > most {
+        return Err(ApiError::invalid(format!("{field}: at most {most} characters, and no NUL")));
+    }
+    Ok(text.trim().to_owned())
+}
+
+/// Unix milliseconds as ISO 8601 in UTC; null for 0, which stands for "never".
+pub fn iso(millis: i64) -> Value {
+    if millis == 0 {
+        return Value::Null;
+    }
+    chrono::DateTime::from_timestamp_millis(millis)
+        .map_or(Value::Null, |moment| moment.to_rfc3339_opts(chrono::SecondsFormat::Millis, true).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_names_the_next_one_only_where_there_is_one() {
+        let page = Page { cursor: String::new(), limit: Some(2) };
+        assert_eq!(page.fetch(), 3);
+        let mut three = vec!["a".to_owned(), "b".to_owned(), "c".to_owned()];
+        assert_eq!(page.cut(&mut three, String::clone), Some("b".to_owned()));
+        assert_eq!(three, ["a", "b"]);
+        assert_eq!(page.cut(&mut three, String::clone), None);
+    }
+
+    #[test]
+    fn phone_numbers_are_normalised_or_refused() {
+        assert_eq!(phone_number("+1 (555) 010-0123", "to").expect("valid"), "+15550100123");
+        for wrong in ["", "15550100123", "+0123456789", "+1555abc", "+12345", "+1234567890123456"] {
+            assert!(phone_number(wrong, "to").is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn times_are_iso_in_utc() {
+        assert_eq!(iso(1_686_838_950_000), "2023-06-15T14:22:30.000Z");
+        assert_eq!(iso(0), Value::Null);
+    }
+}
