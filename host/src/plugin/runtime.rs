@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
+use tokio::sync::Semaphore;
 use wasmtime::{Engine, Store};
 
 use super::artefact::Artefacts;
@@ -20,6 +21,10 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::model::FaultClass;
 
+/// How many new plugins are tried out at once, beside the calls: bringing a better version must not
+/// wait for the calls of a bad one.
+const TRIED_OUT: usize = 8;
+
 /// Runs plugins. One for the process.
 pub struct Runtime {
     engine: Engine,
@@ -28,6 +33,7 @@ pub struct Runtime {
     clock: Clock,
     egress: Arc<Egress>,
     turns: Turns,
+    trying_out: Semaphore,
     pooling: bool,
     /// Threads for guests that compute for long. `None` only while dropping.
     guests: Option<tokio::runtime::Runtime>,
@@ -42,11 +48,8 @@ impl Runtime {
     pub fn new(config: &Config, clock: Clock) -> Result<Arc<Self>, PluginError> {
         let host = |e: &dyn std::fmt::Display| PluginError::Host(e.to_string());
         let settings = Arc::new(config.plugins.clone());
-        // Some to spare: plugins are tried out beside the calls under way.
-        let live = u32::try_from(config.delivery.concurrency)
-            .unwrap_or(u32::MAX)
-            .saturating_add(8)
-            .min(4096);
+        let live = config.delivery.concurrency.saturating_add(TRIED_OUT).min(4096);
+        let live = u32::try_from(live).unwrap_or(4096);
         let (engine, pooling) =
             engine::build(live, settings.memory_max).map_err(|e| host(&format!("{e:#}")))?;
         tracing::info!(pooling, live, "plugin engine ready");
@@ -68,6 +71,7 @@ impl Runtime {
             clock,
             egress: Arc::new(egress),
             turns: Turns::new(config.delivery.concurrency, config.delivery.concurrency_per_install),
+            trying_out: Semaphore::new(TRIED_OUT),
             pooling,
             guests: Some(guests),
         }))
@@ -97,6 +101,7 @@ impl Runtime {
 
     /// Make an instance and no call: the outcome is `Done` where that went well.
     pub(super) async fn start(&self, loaded: Arc<Loaded>, call: Call) -> Outcome {
+        let _place = self.trying_out.acquire().await;
         self.perform(Task::Start, loaded, call, None).await
     }
 
