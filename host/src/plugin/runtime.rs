@@ -25,6 +25,9 @@ use crate::model::FaultClass;
 /// wait for the calls of a bad one.
 const TRIED_OUT: usize = 8;
 
+/// More calls at once are not made, whatever the settings say: each holds address space.
+const MAX_CONCURRENCY: usize = 4096;
+
 /// Runs plugins. One for the process.
 pub struct Runtime {
     engine: Engine,
@@ -48,8 +51,8 @@ impl Runtime {
     pub fn new(config: &Config, clock: Clock) -> Result<Arc<Self>, PluginError> {
         let host = |e: &dyn std::fmt::Display| PluginError::Host(e.to_string());
         let settings = Arc::new(config.plugins.clone());
-        let live = config.delivery.concurrency.saturating_add(TRIED_OUT).min(4096);
-        let live = u32::try_from(live).unwrap_or(4096);
+        let concurrency = config.delivery.concurrency.clamp(1, MAX_CONCURRENCY);
+        let live = u32::try_from(concurrency + TRIED_OUT).unwrap_or(u32::MAX);
         let (engine, pooling) =
             engine::build(live, settings.memory_max).map_err(|e| host(&format!("{e:#}")))?;
         tracing::info!(pooling, live, "plugin engine ready");
@@ -70,7 +73,7 @@ impl Runtime {
             settings,
             clock,
             egress: Arc::new(egress),
-            turns: Turns::new(config.delivery.concurrency, config.delivery.concurrency_per_install),
+            turns: Turns::new(concurrency, config.delivery.concurrency_per_install),
             trying_out: Semaphore::new(TRIED_OUT),
             pooling,
             guests: Some(guests),
