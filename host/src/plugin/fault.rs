@@ -76,7 +76,9 @@ fn of_trap(trap: Trap, run: &Run) -> (FaultClass, String) {
                 .to_owned()
         }
         Trap::UnreachableCodeReached => format!("it aborted: {said}"),
-        Trap::MemoryOutOfBounds => "it touched memory that it does not have".to_owned(),
+        Trap::MemoryOutOfBounds => {
+            "it touched memory that it does not have: often a stack that ran over".to_owned()
+        }
         Trap::IntegerDivisionByZero => "it divided by zero".to_owned(),
         other => format!("it crashed: {other}"),
     };

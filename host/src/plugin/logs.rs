@@ -107,7 +107,8 @@ impl Logs {
         words.push(unfinished);
         words.retain(|line| !line.is_empty());
         let words = words[words.len().saturating_sub(2)..].join(" ");
-        words.chars().take(300).collect()
+        let on_one_line: Vec<&str> = words.split_whitespace().collect();
+        on_one_line.join(" ").chars().take(300).collect()
     }
 
     fn finish(&self, inner: &mut Inner, stream: Stream) -> Result<(), Stop> {

@@ -193,6 +193,7 @@ mod run;
 mod runtime;
 mod slice;
 mod state;
+mod turns;
 mod wasi;
 
 #[cfg(test)]

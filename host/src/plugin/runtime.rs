@@ -1,12 +1,11 @@
 //! The runtime: calls with their limits, from an event in hand to what the plugin wants done.
 
-use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use wasmtime::{Engine, Store};
 
 use super::artefact::Artefacts;
@@ -16,10 +15,18 @@ use super::gate::Gate;
 use super::invoke::{Answered, Loaded};
 use super::run::{Ending, Run};
 use super::slice::{self, Meter, Metered};
+use super::turns::{Turn, Turns};
 use super::{Call, Fault, Outcome, PluginError, Reply, Usage, Verdict, fault, imports};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::model::FaultClass;
+
+/// How many new plugins are tried out at once, beside the calls: bringing a better version must not
+/// wait for the calls of a bad one.
+const TRIED_OUT: usize = 8;
+
+/// More calls at once are not made, whatever the settings say: each holds address space.
+const MAX_CONCURRENCY: usize = 4096;
 
 /// Runs plugins. One for the process.
 pub struct Runtime {
@@ -29,6 +36,7 @@ pub struct Runtime {
     clock: Clock,
     egress: Arc<Egress>,
     turns: Turns,
+    trying_out: Semaphore,
     pooling: bool,
     /// Threads for guests that compute for long. `None` only while dropping.
     guests: Option<tokio::runtime::Runtime>,
@@ -43,11 +51,8 @@ impl Runtime {
     pub fn new(config: &Config, clock: Clock) -> Result<Arc<Self>, PluginError> {
         let host = |e: &dyn std::fmt::Display| PluginError::Host(e.to_string());
         let settings = Arc::new(config.plugins.clone());
-        // Some to spare: plugins are tried out beside the calls under way.
-        let live = u32::try_from(config.delivery.concurrency)
-            .unwrap_or(u32::MAX)
-            .saturating_add(8)
-            .min(4096);
+        let concurrency = config.delivery.concurrency.clamp(1, MAX_CONCURRENCY);
+        let live = u32::try_from(concurrency + TRIED_OUT).unwrap_or(u32::MAX);
         let (engine, pooling) =
             engine::build(live, settings.memory_max).map_err(|e| host(&format!("{e:#}")))?;
         tracing::info!(pooling, live, "plugin engine ready");
@@ -68,7 +73,8 @@ impl Runtime {
             settings,
             clock,
             egress: Arc::new(egress),
-            turns: Turns::new(config.delivery.concurrency, config.delivery.concurrency_per_install),
+            turns: Turns::new(concurrency, config.delivery.concurrency_per_install),
+            trying_out: Semaphore::new(TRIED_OUT),
             pooling,
             guests: Some(guests),
         }))
@@ -98,6 +104,7 @@ impl Runtime {
 
     /// Make an instance and no call: the outcome is `Done` where that went well.
     pub(super) async fn start(&self, loaded: Arc<Loaded>, call: Call) -> Outcome {
+        let _place = self.trying_out.acquire().await;
         self.perform(Task::Start, loaded, call, None).await
     }
 
@@ -260,52 +267,5 @@ impl Outcome {
             logs: Vec::new(),
             usage: Usage::default(),
         }
-    }
-}
-
-/// Who may call: so many at once for one install, and so many in all.
-struct Turns {
-    all: Arc<Semaphore>,
-    per_install: usize,
-    installs: Mutex<HashMap<String, Arc<Semaphore>>>,
-}
-
-/// A place among the calls under way; given back when dropped.
-struct Turn {
-    _install: OwnedSemaphorePermit,
-    _all: OwnedSemaphorePermit,
-}
-
-impl Turns {
-    /// Installs that nobody calls are forgotten beyond so many.
-    const REMEMBERED: usize = 1024;
-
-    fn new(all: usize, per_install: usize) -> Self {
-        Self {
-            all: Arc::new(Semaphore::new(all.max(1))),
-            per_install: per_install.max(1),
-            installs: Mutex::default(),
-        }
-    }
-
-    /// The install's own turn comes first: one that floods waits in its own queue.
-    async fn take(&self, install_id: &str) -> Option<Turn> {
-        let install = self.of_install(install_id).acquire_owned().await.ok()?;
-        let all = Arc::clone(&self.all).acquire_owned().await.ok()?;
-        Some(Turn { _install: install, _all: all })
-    }
-
-    fn of_install(&self, install_id: &str) -> Arc<Semaphore> {
-        let mut installs = self.installs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(semaphore) = installs.get(install_id) {
-            return Arc::clone(semaphore);
-        }
-        if installs.len() >= Self::REMEMBERED {
-            // Permits hold the semaphore too: whoever has one is remembered.
-            installs.retain(|_, semaphore| Arc::strong_count(semaphore) > 1);
-        }
-        let semaphore = Arc::new(Semaphore::new(self.per_install));
-        installs.insert(install_id.to_owned(), Arc::clone(&semaphore));
-        semaphore
     }
 }

@@ -47,6 +47,8 @@ fn context(clock: &Clock, logs: &Logs) -> WasiCtx {
         })
         .stdout(Output { logs: logs.clone(), stream: Stream::Out })
         .stderr(Output { logs: logs.clone(), stream: Stream::Error })
+        // What a guest asks for is made in the host's memory first.
+        .max_random_size(1 << 20)
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false)

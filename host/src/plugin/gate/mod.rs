@@ -3,6 +3,8 @@
 //! Each hop must be within the grants; secrets take the place of their placeholders only on the way
 //! to hosts that they are bound to; and a request is told apart from its repetition by a key.
 
+mod hooks;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,15 +14,15 @@ use http::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName, HeaderValue, LOCATION,
 };
 use http::{HeaderMap, Method};
-use http_body_util::{BodyExt, Full, Limited};
 use sha2::{Digest, Sha256};
 use url::Url;
-use wasmtime_wasi_http::{Error as WasiError, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::config;
 use crate::model::Event;
 use crate::plugin::Install;
 use crate::plugin::egress::{Egress, EgressError, HostPattern, Request, Response};
+
+pub(super) use hooks::Hooks;
 
 const MAX_REDIRECTS: usize = 5;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -277,53 +279,6 @@ fn replace(text: &[u8], pairs: &[(&str, &str)]) -> Vec<u8> {
         rest = &rest[1..];
     }
     out
-}
-
-/// `wasi:http` by way of the gate.
-pub(super) struct Hooks(pub Arc<Gate>);
-
-type Sent = Result<
-    (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), WasiError>> + Send>),
-    WasiError,
->;
-
-impl WasiHttpHooks for Hooks {
-    fn send_request(
-        &mut self,
-        request: http::Request<WasiBody>,
-        options: Option<RequestOptions>,
-        _processed: Box<dyn Future<Output = Result<(), WasiError>> + Send>,
-    ) -> Box<dyn Future<Output = Sent> + Send> {
-        let gate = Arc::clone(&self.0);
-        Box::new(async move {
-            let (parts, body) = request.into_parts();
-            let body = Limited::new(body, gate.settings.http_body).collect().await;
-            let body = body.map_err(|_| WasiError::HttpRequestBodySize(None))?.to_bytes();
-            let url =
-                Url::parse(&parts.uri.to_string()).map_err(|_| WasiError::HttpRequestUriInvalid)?;
-            let request = Request { method: parts.method, url, headers: parts.headers, body };
-            let timeout = options.and_then(|options| options.first_byte_timeout);
-            let answer = gate.send(request, timeout).await.map_err(wasi_error)?;
-            let body = Full::new(answer.body).map_err(|never| match never {}).boxed_unsync();
-            let mut response = http::Response::new(body);
-            *response.status_mut() = http::StatusCode::from_u16(answer.status)
-                .map_err(|_| WasiError::HttpProtocolError)?;
-            *response.headers_mut() = answer.headers;
-            let processed: Box<dyn Future<Output = Result<(), WasiError>> + Send> =
-                Box::new(async { Ok(()) });
-            Ok((response, processed))
-        })
-    }
-}
-
-fn wasi_error(denial: Denial) -> WasiError {
-    tracing::debug!(code = denial.code, message = denial.message, "a plugin's request was refused");
-    match denial.code {
-        "denied" => WasiError::HttpRequestDenied,
-        "timeout" => WasiError::ConnectionTimeout,
-        "unavailable" => WasiError::DestinationUnavailable,
-        _ => WasiError::InternalError(Some(denial.message)),
-    }
 }
 
 #[cfg(test)]

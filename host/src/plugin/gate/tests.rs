@@ -2,9 +2,11 @@
 
 use std::sync::PoisonError;
 
+use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use wasmtime_wasi_http::{Error as WasiError, WasiHttpHooks};
 
 use super::*;
 use crate::config::Config;

@@ -114,6 +114,30 @@ async fn plugins_do_not_answer_each_other_without_end() {
 }
 
 #[tokio::test]
+async fn every_event_meets_a_fresh_instance() {
+    let bench = Bench::new();
+    let body = "(global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+        (if (result i32) (i32.eq (global.get $calls) (i32.const 1)) (then global.get $ok) (else global.get $error))";
+    let wasm =
+        assemble(guest::MANIFEST, &component(body, "(global $calls (mut i32) (i32.const 0))"));
+    let install = bench.install(wasm).await;
+    for _ in 0..20 {
+        assert!(is_done(&bench.call(&install).await));
+    }
+}
+
+#[tokio::test]
+async fn a_guest_that_computes_for_long_may_wait_afterwards() {
+    let bench = Bench::with(|config| (config.plugins.cpu, config.plugins.wall) = (5000, 60_000));
+    let body = "(local $n i32)
+        (loop $again (br_if $again (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 200000000))))
+        (call $sleep (i64.const 20)) (call $sleep (i64.const 20)) call $cancel_timer global.get $ok";
+    let outcome = bench.run(guest(body)).await;
+    assert!(is_done(&outcome), "{outcome:?}");
+    assert_eq!(outcome.effects.len(), 1);
+}
+
+#[tokio::test]
 async fn a_chat_beyond_the_accounts_of_the_install_is_not_found() {
     let bench = Bench::new();
     let install = bench.install(send_text("cht_2")).await;

@@ -196,6 +196,14 @@ async fn a_flood_of_requests_is_stopped() {
 }
 
 #[tokio::test]
+async fn a_flood_of_handles_is_stopped() {
+    let bench = Bench::new();
+    let body = "(loop $again (drop (call $subscribe (i64.const 1))) (br $again)) unreachable";
+    let outcome = bench.run(guest(body)).await;
+    assert_eq!(fault(&outcome).class, FaultClass::Limit, "{outcome:?}");
+}
+
+#[tokio::test]
 async fn a_hostile_plugin_does_not_take_its_neighbours_turn() {
     let bench = Arc::new(Bench::with(|config| {
         config.delivery.concurrency = 3;

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use super::*;
+use crate::model::OptIn;
 
 /// Everything that a plugin may read.
 #[derive(Default)]
@@ -50,16 +51,25 @@ impl Host for House {
         Ok(Vec::new())
     }
 
-    async fn contact(&self, _: &str, _: &str) -> anyhow::Result<Option<Contact>> {
-        Ok(None)
+    async fn contact(&self, team_id: &str, contact_id: &str) -> anyhow::Result<Option<Contact>> {
+        Ok((contact_id == "con_1").then(|| Contact {
+            id: contact_id.to_owned(),
+            team_id: team_id.to_owned(),
+            name: "A customer".to_owned(),
+            phone: "+15550001".to_owned(),
+            opt_in: OptIn::Unknown,
+            tags: vec![("old".to_owned(), String::new())],
+            first_seen_at: NOON,
+            last_seen_at: NOON,
+        }))
     }
 
     async fn chat(&self, team_id: &str, chat_id: &str) -> anyhow::Result<Option<Chat>> {
-        Ok((chat_id == "cht_2").then(|| Chat {
+        Ok(["cht_1", "cht_2"].contains(&chat_id).then(|| Chat {
             id: chat_id.to_owned(),
             team_id: team_id.to_owned(),
-            account_id: "acc_2".to_owned(),
-            contact_id: "con_2".to_owned(),
+            account_id: chat_id.replace("cht", "acc"),
+            contact_id: chat_id.replace("cht", "con"),
             unread: 0,
             assigned: String::new(),
             last_message_at: NOON,

@@ -5,6 +5,7 @@ mod guest;
 mod honest;
 mod hostile;
 mod house;
+mod imports;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
