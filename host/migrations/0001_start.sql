@@ -202,6 +202,7 @@ CREATE TABLE state (
     expires_at BIGINT,
     PRIMARY KEY (install_id, scope, scope_id, key)
 );
+CREATE INDEX state_expires ON state (expires_at);
 
 CREATE TABLE plugin (
     id TEXT PRIMARY KEY,
@@ -270,6 +271,7 @@ CREATE TABLE plugin_log (
     message TEXT NOT NULL
 );
 CREATE INDEX plugin_log_install ON plugin_log (install_id, id);
+CREATE INDEX plugin_log_at ON plugin_log (at);
 
 -- Failed attempts: what happened to an event on its way through a plugin.
 CREATE TABLE failure (

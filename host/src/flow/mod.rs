@@ -14,6 +14,7 @@ pub mod record;
 pub mod registry;
 pub mod send;
 pub mod timers;
+pub mod upkeep;
 
 use std::sync::Arc;
 

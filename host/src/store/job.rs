@@ -4,6 +4,7 @@
 //! Every transaction that adds or settles jobs holds the rows of their teams ([`super::team::draw`]),
 //! so nobody else changes those lanes meanwhile.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -79,25 +80,39 @@ impl Job {
     }
 }
 
-/// The jobs that this process holds. On SQLite this alone is the claim, since one process owns the
-/// file; on PostgreSQL the claim is in the row, and this is what to renew.
+/// The jobs that this process holds, and how many claims of each. On SQLite this alone is the claim,
+/// since one process owns the file; on PostgreSQL the claim is in the row, and this is what to renew.
 #[derive(Clone, Debug, Default)]
-pub struct Leases(Arc<Mutex<HashMap<String, JobKind>>>);
+pub struct Leases(Arc<Mutex<HashMap<String, (JobKind, u32)>>>);
 
 impl Leases {
-    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, JobKind>> {
+    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, (JobKind, u32)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn count(&self, kind: JobKind) -> usize {
-        self.held().values().filter(|held| **held == kind).count()
+        self.held().values().filter(|(held, _)| *held == kind).count()
     }
 
     /// Keep the first of those that nobody holds, and hold them.
     fn take(&self, jobs: Vec<Job>, limit: usize) -> Vec<Job> {
         let mut held = self.held();
-        let free = |job: &Job| held.insert(job.id.clone(), job.kind).is_none();
+        let free = |job: &Job| match held.entry(job.id.clone()) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(vacant) => {
+                vacant.insert((job.kind, 1));
+                true
+            }
+        };
         jobs.into_iter().filter(free).take(limit).collect()
+    }
+
+    /// Hold what was claimed in the rows; a job may come back before its last claim is released.
+    fn hold(&self, jobs: &[Job]) {
+        let mut held = self.held();
+        for job in jobs {
+            held.entry(job.id.clone()).or_insert((job.kind, 0)).1 += 1;
+        }
     }
 }
 
@@ -220,7 +235,8 @@ async fn claim_in_rows(store: &Store, wanted: Wanted<'_>) -> sqlx::Result<Vec<Jo
     let mut tx = store.begin().await?;
     let jobs = sql.fetch(&mut tx).await?.iter().map(Job::from_row).collect::<sqlx::Result<Vec<_>>>()?;
     tx.commit().await?;
-    Ok(round_robin(store.leases.take(jobs, wanted.limit)))
+    store.leases.hold(&jobs);
+    Ok(round_robin(jobs))
 }
 
 /// The oldest unclaimed heads whose `column` is a text of the query (`Ok`) or a value (`Err`).
@@ -254,7 +270,12 @@ fn round_robin(mut jobs: Vec<Job>) -> Vec<Job> {
 pub fn release<'a>(store: &Store, ids: impl IntoIterator<Item = &'a str>) {
     let mut held = store.leases.held();
     for id in ids {
-        held.remove(id);
+        if let Entry::Occupied(mut claim) = held.entry(id.to_owned()) {
+            claim.get_mut().1 -= 1;
+            if claim.get().1 == 0 {
+                claim.remove();
+            }
+        }
     }
 }
 

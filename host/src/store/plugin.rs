@@ -279,6 +279,13 @@ pub async fn insert_logs(conn: &mut Conn, logs: &[LogRow]) -> sqlx::Result<()> {
     Ok(())
 }
 
+/// Forget log lines older than `before`; at most `limit`.
+pub async fn purge_logs(conn: &mut Conn, before: Millis, limit: i64) -> sqlx::Result<u64> {
+    let mut sql = Sql::new("DELETE FROM plugin_log WHERE id IN (SELECT id FROM plugin_log AS old WHERE at < ");
+    sql.bind(before).push(" LIMIT ").bind(limit).push(")");
+    sql.execute(conn).await
+}
+
 /// An install's log in order, after the line with id `after`.
 pub async fn logs(
     conn: &mut Conn,

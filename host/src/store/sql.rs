@@ -1,4 +1,7 @@
-//! One SQL text for both databases: numbered placeholders, and rows in sets.
+//! One SQL text for both databases: placeholders in order, and rows in sets.
+//!
+//! A placeholder is `?` for SQLite, which looks a number up among all those before it, and `$n` for
+//! PostgreSQL, which knows no other.
 //!
 //! A set is written in statements of a power of two rows, because both databases keep prepared
 //! statements by their text, and few texts are better than one for every size.
@@ -10,7 +13,7 @@ use sqlx::{Any, AnyConnection, Arguments, AssertSqlSafe, Encode, Executor, Row, 
 /// SQLite takes.
 const SET: usize = 64;
 
-/// A statement under construction: text, and a value for each `$n` in it.
+/// A statement under construction: text, and a value for each `?` in it.
 #[derive(Default)]
 pub struct Sql {
     text: String,
@@ -36,8 +39,7 @@ impl Sql {
         // Encoding text and integers for `Any` has no way to fail.
         let added = self.values.add(value);
         debug_assert!(added.is_ok());
-        self.text.push('$');
-        self.text.push_str(&self.values.len().to_string());
+        self.text.push('?');
         self
     }
 
@@ -57,21 +59,37 @@ impl Sql {
 
     /// Run it; the number of rows that it touched.
     pub async fn execute(self, conn: &mut AnyConnection) -> sqlx::Result<u64> {
-        let query = sqlx::query_with(AssertSqlSafe(self.text), self.values);
-        Ok(conn.execute(query).await?.rows_affected())
+        let text = self.text_for(conn);
+        Ok(conn.execute(sqlx::query_with(AssertSqlSafe(text), self.values)).await?.rows_affected())
     }
 
     /// Run it; all rows that it gives.
     pub async fn fetch(self, conn: &mut AnyConnection) -> sqlx::Result<Vec<AnyRow>> {
-        let query = sqlx::query_with(AssertSqlSafe(self.text), self.values);
-        conn.fetch_all(query).await
+        let text = self.text_for(conn);
+        conn.fetch_all(sqlx::query_with(AssertSqlSafe(text), self.values)).await
     }
 
     /// Run it; its first row.
     pub async fn fetch_one(self, conn: &mut AnyConnection) -> sqlx::Result<Option<AnyRow>> {
-        let query = sqlx::query_with(AssertSqlSafe(self.text), self.values);
-        conn.fetch_optional(query).await
+        let text = self.text_for(conn);
+        conn.fetch_optional(sqlx::query_with(AssertSqlSafe(text), self.values)).await
     }
+
+    fn text_for(&self, conn: &AnyConnection) -> String {
+        if conn.backend_name() == "PostgreSQL" { numbered(&self.text) } else { self.text.clone() }
+    }
+}
+
+/// Each `?` as `$n`. No statement of ours holds a question mark that is none.
+fn numbered(text: &str) -> String {
+    let mut parts = text.split('?');
+    let mut numbered = parts.next().unwrap_or_default().to_owned();
+    for (index, part) in parts.enumerate() {
+        numbered.push('$');
+        numbered.push_str(&(index + 1).to_string());
+        numbered.push_str(part);
+    }
+    numbered
 }
 
 /// `head (…), (…) tail` for every row of a set: `bind` adds one row's values in order of the
@@ -97,7 +115,7 @@ pub async fn rows<T>(
     Ok(returned)
 }
 
-/// `head ($1, …) tail` for a list of texts of any length.
+/// `head (?, …) tail` for a list of texts of any length.
 pub async fn with_list<S: AsRef<str>>(
     conn: &mut AnyConnection,
     head: &str,
@@ -212,7 +230,8 @@ mod tests {
     fn a_list_is_padded_by_its_last_value_and_an_empty_one_matches_nothing() {
         let mut sql = Sql::new("x IN ");
         sql.bind_list(&["a", "b", "c"]);
-        assert_eq!(sql.text, "x IN ($1, $2, $3, $4)");
+        assert_eq!(sql.text, "x IN (?, ?, ?, ?)");
+        assert_eq!(numbered(&sql.text), "x IN ($1, $2, $3, $4)");
         let mut none = Sql::new("x IN ");
         none.bind_list::<&str>(&[]);
         assert_eq!(none.text, "x IN (NULL)");

@@ -57,7 +57,7 @@ pub async fn list(State(house): State<Arc<House>>, caller: Caller, Query(page): 
 pub async fn get(State(house): State<Arc<House>>, caller: Caller, Path(key): Path<String>) -> Answer {
     let mut conn = house.store.read().await?;
     let contact = own(&mut conn, &caller.team_id, &key).await?;
-    let last = chat::last_message_at(&mut conn, &[contact.id.clone()]).await?;
+    let last = chat::last_message_at(&mut conn, std::slice::from_ref(&contact.id)).await?;
     Ok(axum::Json(view(&contact, last.get(&contact.id).copied().unwrap_or(0))))
 }
 
