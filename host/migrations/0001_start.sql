@@ -202,6 +202,7 @@ CREATE TABLE state (
     expires_at BIGINT,
     PRIMARY KEY (install_id, scope, scope_id, key)
 );
+CREATE INDEX state_expires ON state (expires_at);
 
 CREATE TABLE plugin (
     id TEXT PRIMARY KEY,
@@ -270,6 +271,7 @@ CREATE TABLE plugin_log (
     message TEXT NOT NULL
 );
 CREATE INDEX plugin_log_install ON plugin_log (install_id, id);
+CREATE INDEX plugin_log_at ON plugin_log (at);
 
 -- Failed attempts: what happened to an event on its way through a plugin.
 CREATE TABLE failure (
@@ -302,6 +304,7 @@ CREATE TABLE dead_letter (
     payload TEXT NOT NULL
 );
 CREATE INDEX dead_letter_team ON dead_letter (team_id, id);
+CREATE INDEX dead_letter_event ON dead_letter (event_id);
 
 -- A customer's address that events are posted to.
 CREATE TABLE endpoint (

@@ -8,7 +8,9 @@
 //!
 //! Direction of use: `model <- clock, config <- { store | channel | plugin } <- flow <- http <- cli`.
 
+mod app;
 pub mod channel;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod flow;
@@ -17,3 +19,5 @@ pub mod model;
 pub mod plugin;
 pub mod seal;
 pub mod store;
+
+pub use app::{App, Running};

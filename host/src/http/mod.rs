@@ -10,6 +10,8 @@ mod observe;
 mod plugin_webhook;
 mod router;
 pub mod sandbox;
+mod server;
 mod wiring;
 
 pub use router::router;
+pub use server::serve;

@@ -57,7 +57,9 @@ impl Artefacts {
             engine_hash: format!("{:016x}", hasher.finish()),
             engine,
             linker,
-            compile_timeout: Duration::from_millis(u64::try_from(settings.compile_timeout).unwrap_or(0)),
+            compile_timeout: Duration::from_millis(
+                u64::try_from(settings.compile_timeout).unwrap_or(0),
+            ),
             compiling: Arc::new(Semaphore::new(1)),
             cached: settings.cached.max(1),
             cache: Mutex::default(),
@@ -97,9 +99,12 @@ impl Artefacts {
     /// When the bytes are no component, or it takes too long. The compiler cannot be stopped: what
     /// takes too long goes on in the background, and holds up other compilations, not calls.
     pub(super) async fn compile(&self, bytes: Arc<[u8]>) -> Result<Component, PluginError> {
-        let turn = tokio::time::timeout(self.compile_timeout, Arc::clone(&self.compiling).acquire_owned());
+        let turn =
+            tokio::time::timeout(self.compile_timeout, Arc::clone(&self.compiling).acquire_owned());
         let Ok(Ok(turn)) = turn.await else {
-            return Err(PluginError::Host("another plugin is still compiling: try again in a minute".to_owned()));
+            return Err(PluginError::Host(
+                "another plugin is still compiling: try again in a minute".to_owned(),
+            ));
         };
         let engine = self.engine.clone();
         let compiling = tokio::task::spawn_blocking(move || {
@@ -108,14 +113,26 @@ impl Artefacts {
             component
         });
         match tokio::time::timeout(self.compile_timeout, compiling).await {
-            Ok(Ok(component)) => component.map_err(|e| PluginError::NotAComponent(format!("{e:#}"))),
-            Ok(Err(panic)) => Err(PluginError::NotAComponent(format!("the compiler gave up: {panic}"))),
-            Err(_) => Err(PluginError::TooSlow(i64::try_from(self.compile_timeout.as_millis()).unwrap_or(i64::MAX))),
+            Ok(Ok(component)) => {
+                component.map_err(|e| PluginError::NotAComponent(format!("{e:#}")))
+            }
+            Ok(Err(panic)) => {
+                Err(PluginError::NotAComponent(format!("the compiler gave up: {panic}")))
+            }
+            Err(_) => Err(PluginError::TooSlow(
+                i64::try_from(self.compile_timeout.as_millis()).unwrap_or(i64::MAX),
+            )),
         }
     }
 
     /// Keep a plugin that has been found good: its bytes, then its compiled form, then in memory.
-    pub(super) async fn keep(&self, hash: &str, bytes: &[u8], component: &Component, loaded: Arc<Loaded>) -> Result<(), PluginError> {
+    pub(super) async fn keep(
+        &self,
+        hash: &str,
+        bytes: &[u8],
+        component: &Component,
+        loaded: Arc<Loaded>,
+    ) -> Result<(), PluginError> {
         self.write(&self.source(hash), bytes).await?;
         self.write_compiled(hash, component).await?;
         let cell = self.slot(hash);
@@ -133,7 +150,9 @@ impl Artefacts {
         }
         let bytes: Arc<[u8]> = match tokio::fs::read(self.source(hash)).await {
             Ok(bytes) => bytes.into(),
-            Err(e) if e.kind() == ErrorKind::NotFound => return Err(PluginError::NotFound(hash.to_owned())),
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                return Err(PluginError::NotFound(hash.to_owned()));
+            }
             Err(e) => return Err(e.into()),
         };
         let component = self.compile(bytes).await?;
@@ -193,7 +212,8 @@ impl Artefacts {
             return Arc::clone(&slot.loaded);
         }
         if cache.len() >= self.cached {
-            let oldest = cache.iter().min_by_key(|(_, slot)| slot.last_use).map(|(hash, _)| hash.clone());
+            let oldest =
+                cache.iter().min_by_key(|(_, slot)| slot.last_use).map(|(hash, _)| hash.clone());
             oldest.and_then(|hash| cache.remove(&hash));
         }
         let loaded = Arc::new(OnceCell::new());
@@ -206,7 +226,10 @@ impl Artefacts {
     }
 }
 
-#[expect(unsafe_code, reason = "wasmtime trusts compiled code: this folder is written by nobody but us")]
+#[expect(
+    unsafe_code,
+    reason = "wasmtime trusts compiled code: this folder is written by nobody but us"
+)]
 fn load_compiled(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
     // SAFETY: the file was made by `Component::serialize` in `write_compiled`, renamed into place
     // when whole, and wasmtime itself refuses the work of other versions and settings.

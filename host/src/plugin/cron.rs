@@ -38,7 +38,10 @@ pub fn next(expression: &str, time_zone: &str, after: Millis) -> Result<Option<M
     let after: DateTime<Tz> = Utc
         .timestamp_millis_opt(after)
         .single()
-        .ok_or_else(|| CronError { field: "cron", problem: "starts outside the calendar".to_owned() })?
+        .ok_or_else(|| CronError {
+            field: "cron",
+            problem: "starts outside the calendar".to_owned(),
+        })?
         .with_timezone(&zone);
     Ok(schedule.after(&after).next().map(|moment| moment.timestamp_millis()))
 }
@@ -65,15 +68,18 @@ fn parse(expression: &str) -> Result<Schedule, CronError> {
     if fields.len() == 5 {
         fields.insert(0, "0".to_owned());
     }
-    fields[5] = days_of_week(&fields[5]).ok_or_else(|| refuse("days of the week are 0 to 7, or names".to_owned()))?;
-    Schedule::from_str(&fields.join(" ")).map_err(|_| refuse(format!("{expression:?} is not a cron expression")))
+    fields[5] = days_of_week(&fields[5])
+        .ok_or_else(|| refuse("days of the week are 0 to 7, or names".to_owned()))?;
+    Schedule::from_str(&fields.join(" "))
+        .map_err(|_| refuse(format!("{expression:?} is not a cron expression")))
 }
 
 /// The library counts Sunday as 1; crontab as 0 and 7. Numbers become lists of names.
 fn days_of_week(field: &str) -> Option<String> {
     const NAMES: [&str; 8] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun"];
     let parts = field.split(',').map(|part| {
-        let (range, step) = part.split_once('/').map_or((part, None), |(range, step)| (range, Some(step)));
+        let (range, step) =
+            part.split_once('/').map_or((part, None), |(range, step)| (range, Some(step)));
         let (first, last) = range.split_once('-').unwrap_or((range, range));
         let (Ok(first), Ok(last)) = (first.parse::<usize>(), last.parse::<usize>()) else {
             return Some(part.to_owned());
@@ -81,7 +87,10 @@ fn days_of_week(field: &str) -> Option<String> {
         // "2/3" means from Tuesday to the end of the week, in steps.
         let last = if step.is_some() && !range.contains('-') { 6 } else { last };
         let step = step.map_or(Some(1), |step| step.parse().ok().filter(|step| *step > 0))?;
-        let days: Vec<_> = (first..=last).step_by(step).map(|day| NAMES.get(day).copied()).collect::<Option<_>>()?;
+        let days: Vec<_> = (first..=last)
+            .step_by(step)
+            .map(|day| NAMES.get(day).copied())
+            .collect::<Option<_>>()?;
         (!days.is_empty()).then(|| days.join(","))
     });
     parts.collect::<Option<Vec<_>>>().map(|parts| parts.join(","))
@@ -125,7 +134,16 @@ mod tests {
 
     #[test]
     fn a_wrong_expression_or_zone_is_named() {
-        for wrong in ["", "* * * *", "61 * * * *", "0 9 * * 9", "0 9 * * 1/0", "@daily", "0 9 * * 5-1", "x y z a b"] {
+        for wrong in [
+            "",
+            "* * * *",
+            "61 * * * *",
+            "0 9 * * 9",
+            "0 9 * * 1/0",
+            "@daily",
+            "0 9 * * 5-1",
+            "x y z a b",
+        ] {
             assert_eq!(check(wrong, "").expect_err(wrong).field, "cron", "{wrong}");
         }
         assert_eq!(check("0 9 * * *", "Mars/Olympus").expect_err("no zone").field, "time_zone");

@@ -10,19 +10,25 @@ pub enum PluginError {
     TooLarge { size: usize, max: usize },
     #[error("this file is not a WebAssembly component: {0}")]
     NotAComponent(String),
-    #[error("the component has no manifest: build it with `switchboard build`, which adds plugin.toml")]
+    #[error(
+        "the component has no manifest: build it with `switchboard build`, which adds plugin.toml"
+    )]
     NoManifest,
     #[error("plugin.toml: {0}")]
     Manifest(#[from] ManifestError),
     #[error("the plugin needs a host {needs}; this one is {is}")]
     HostVersion { needs: String, is: String },
-    #[error("compiling took longer than {0} ms: make the plugin smaller, or raise plugins.compile_timeout")]
+    #[error(
+        "compiling took longer than {0} ms: make the plugin smaller, or raise plugins.compile_timeout"
+    )]
     TooSlow(i64),
     /// It imports what no plugin may have.
     #[error("it imports {0:?}, which this host does not offer: remove what needs it")]
     ForbiddenImport(String),
     /// It was built against another contract.
-    #[error("it was built against {found}, and this host speaks {speaks}: rebuild it with the matching SDK")]
+    #[error(
+        "it was built against {found}, and this host speaks {speaks}: rebuild it with the matching SDK"
+    )]
     WitVersion { found: String, speaks: &'static str },
     /// A function or record differs from the contract's.
     #[error("it does not fit the contract of this host ({0}): rebuild it with the matching SDK")]

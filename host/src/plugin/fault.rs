@@ -27,7 +27,8 @@ impl Stop {
 
 /// The fault behind an error that came out of a guest.
 pub(super) fn of_error(error: &wasmtime::Error, run: &Run) -> Fault {
-    let backtrace = error.downcast_ref::<WasmBacktrace>().map(ToString::to_string).unwrap_or_default();
+    let backtrace =
+        error.downcast_ref::<WasmBacktrace>().map(ToString::to_string).unwrap_or_default();
     let (class, reason) = class_and_reason(error, run);
     Fault { class, reason, backtrace }
 }
@@ -37,14 +38,22 @@ fn class_and_reason(error: &wasmtime::Error, run: &Run) -> (FaultClass, String) 
         return (stop.class, stop.reason.clone());
     }
     if let Some(ResourceTableError::Full) = error.downcast_ref() {
-        return (FaultClass::Limit, "it holds too many handles at once: drop what it no longer needs".to_owned());
+        return (
+            FaultClass::Limit,
+            "it holds too many handles at once: drop what it no longer needs".to_owned(),
+        );
     }
     match error.downcast_ref::<Trap>() {
         Some(trap) => of_trap(*trap, run),
         // wasmtime's own type for this is private.
         None if error.root_cause().to_string().contains("fuel allocated for hostcalls") => {
             let most = run.bytes_per_call() >> 10;
-            (FaultClass::Limit, format!("it passed more than {most} KiB to the host in one call: pass less at once"))
+            (
+                FaultClass::Limit,
+                format!(
+                    "it passed more than {most} KiB to the host in one call: pass less at once"
+                ),
+            )
         }
         None => (FaultClass::Host, format!("the host could not run it: {}", error.root_cause())),
     }
@@ -55,15 +64,21 @@ fn of_trap(trap: Trap, run: &Run) -> (FaultClass, String) {
     let reason = match trap {
         Trap::Interrupt => {
             let cpu = run.limits.cpu.as_millis();
-            let advice = "compute less, or ask for more with `cpu_ms` under [limits] in plugin.toml";
+            let advice =
+                "compute less, or ask for more with `cpu_ms` under [limits] in plugin.toml";
             return (FaultClass::Cpu, format!("it computed for longer than {cpu} ms: {advice}"));
         }
-        Trap::StackOverflow => "its stack overflowed: a function calls itself too deeply".to_owned(),
+        Trap::StackOverflow => {
+            "its stack overflowed: a function calls itself too deeply".to_owned()
+        }
         Trap::UnreachableCodeReached if said.is_empty() => {
-            "it aborted without a word: a panic, an exception nobody caught, or no memory left".to_owned()
+            "it aborted without a word: a panic, an exception nobody caught, or no memory left"
+                .to_owned()
         }
         Trap::UnreachableCodeReached => format!("it aborted: {said}"),
-        Trap::MemoryOutOfBounds => "it touched memory that it does not have".to_owned(),
+        Trap::MemoryOutOfBounds => {
+            "it touched memory that it does not have: often a stack that ran over".to_owned()
+        }
         Trap::IntegerDivisionByZero => "it divided by zero".to_owned(),
         other => format!("it crashed: {other}"),
     };

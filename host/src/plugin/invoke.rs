@@ -1,10 +1,15 @@
 //! Handing an event to a guest: which handler, with which record, and what it answered.
 
-use serde_json::{Value, json};
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
-use super::bindings::exports::switchboard::plugin::{on_account, on_event, on_message, on_status, on_timer, on_webhook};
+use super::bindings::exports::switchboard::plugin::{
+    on_account, on_event, on_message, on_status, on_timer, on_webhook,
+};
 use super::bindings::switchboard::plugin::types;
 use super::manifest::On;
 use super::run::Run;
@@ -78,33 +83,48 @@ impl Loaded {
     /// A trap, or a handler that is not there.
     pub(super) async fn invoke(&self, store: &mut Store<Run>) -> wasmtime::Result<Answered> {
         let instance = self.pre.instantiate_async(&mut *store).await?;
-        let call = store.data().call.clone();
-        let missing = || wasmtime::format_err!("the plugin has no handler for {:?} events", call.input.on().as_str());
+        let call = Arc::clone(&store.data().call);
+        let missing = || {
+            wasmtime::format_err!(
+                "the plugin has no handler for {:?} events",
+                call.input.on().as_str()
+            )
+        };
         let handlers = &self.handlers;
         let done = |answer: Result<(), String>| answer.map(|()| None);
         match &call.input {
             Input::Message(message) => {
-                let guest = handlers.message.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
+                let guest =
+                    handlers.message.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
                 Ok(done(guest.call_handle(store, &message_record(&call, message)).await?))
             }
             Input::Status => {
-                let guest = handlers.status.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
-                Ok(done(guest.call_handle(store, &event_record(&call, status_word(&call.event))).await?))
+                let guest =
+                    handlers.status.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
+                Ok(done(
+                    guest
+                        .call_handle(store, &event_record(&call, status_word(&call.event)))
+                        .await?,
+                ))
             }
             Input::Account => {
-                let guest = handlers.account.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
+                let guest =
+                    handlers.account.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
                 Ok(done(guest.call_handle(store, &event_record(&call, &call.event.kind)).await?))
             }
             Input::Event => {
-                let guest = handlers.event.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
+                let guest =
+                    handlers.event.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
                 Ok(done(guest.call_handle(store, &event_record(&call, &call.event.kind)).await?))
             }
             Input::Timer { name, payload } => {
-                let guest = handlers.timer.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
+                let guest =
+                    handlers.timer.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
                 Ok(done(guest.call_handle(store, &timer_record(&call, name, payload)).await?))
             }
             Input::Webhook { method, path, headers, body } => {
-                let guest = handlers.webhook.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
+                let guest =
+                    handlers.webhook.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
                 let request = types::Webhook {
                     id: call.event.id.clone(),
                     time: unsigned(call.event.at),
@@ -115,7 +135,9 @@ impl Loaded {
                     attempt: call.attempt,
                 };
                 let answer = guest.call_handle(store, &request).await?;
-                Ok(answer.map(|reply| Some(Reply { status: reply.status, headers: reply.headers, body: reply.body })))
+                Ok(answer.map(|reply| {
+                    Some(Reply { status: reply.status, headers: reply.headers, body: reply.body })
+                }))
             }
         }
     }
@@ -182,11 +204,14 @@ fn timer_record(call: &Call, name: &str, payload: &str) -> types::Timer {
 
 /// The event as the API shows it, with the message that it is about.
 fn event_json(event: &Event, message: Option<&Message>) -> String {
-    let mut json = serde_json::to_value(event).unwrap_or_else(|_| json!({}));
-    if let (Value::Object(fields), Some(message)) = (&mut json, message) {
-        fields.insert("message".to_owned(), serde_json::to_value(message).unwrap_or_default());
+    #[derive(Serialize)]
+    struct Shown<'a> {
+        #[serde(flatten)]
+        event: &'a Event,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        message: Option<&'a Message>,
     }
-    json.to_string()
+    serde_json::to_string(&Shown { event, message }).unwrap_or_default()
 }
 
 /// `data.status` of a status event.

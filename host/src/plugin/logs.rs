@@ -47,7 +47,12 @@ impl Stream {
 
 impl Logs {
     pub(super) fn new(settings: &config::Plugins, clock: Clock) -> Self {
-        Self { clock, max_lines: settings.logs, max_bytes: settings.log_bytes.max(4), inner: Arc::default() }
+        Self {
+            clock,
+            max_lines: settings.logs,
+            max_bytes: settings.log_bytes.max(4),
+            inner: Arc::default(),
+        }
     }
 
     /// Keep one line, cut where it is too long.
@@ -92,13 +97,18 @@ impl Logs {
     /// The end of what it wrote as errors, for the reason of a crash; empty where there is none.
     pub(super) fn last_words(&self) -> String {
         let inner = self.lock();
-        let said = inner.lines.iter().filter(|line| line.level == "error" && !line.message.starts_with("note:"));
-        let unfinished = String::from_utf8_lossy(&inner.unfinished[Stream::Error as usize]).into_owned();
+        let said = inner
+            .lines
+            .iter()
+            .filter(|line| line.level == "error" && !line.message.starts_with("note:"));
+        let unfinished =
+            String::from_utf8_lossy(&inner.unfinished[Stream::Error as usize]).into_owned();
         let mut words: Vec<String> = said.map(|line| line.message.trim().to_owned()).collect();
         words.push(unfinished);
         words.retain(|line| !line.is_empty());
         let words = words[words.len().saturating_sub(2)..].join(" ");
-        words.chars().take(300).collect()
+        let on_one_line: Vec<&str> = words.split_whitespace().collect();
+        on_one_line.join(" ").chars().take(300).collect()
     }
 
     fn finish(&self, inner: &mut Inner, stream: Stream) -> Result<(), Stop> {
@@ -114,14 +124,16 @@ impl Logs {
             return Ok(());
         }
         if inner.dropped == 0 {
-            let message = format!("only {} lines of a call are kept; the rest is dropped", self.max_lines);
+            let message =
+                format!("only {} lines of a call are kept; the rest is dropped", self.max_lines);
             inner.lines.push(LogLine { at: self.clock.now(), level: "warn", message });
         }
         inner.dropped += 1;
         if inner.dropped <= self.max_lines.saturating_mul(FLOOD) {
             return Ok(());
         }
-        let reason = format!("it wrote more than {} log lines: write fewer", inner.dropped + self.max_lines);
+        let reason =
+            format!("it wrote more than {} log lines: write fewer", inner.dropped + self.max_lines);
         Err(Stop { class: FaultClass::Limit, reason })
     }
 
@@ -142,7 +154,8 @@ mod tests {
     use crate::config::Config;
 
     fn logs(lines: usize, bytes: usize) -> Logs {
-        let settings = config::Plugins { logs: lines, log_bytes: bytes, ..Config::default().plugins };
+        let settings =
+            config::Plugins { logs: lines, log_bytes: bytes, ..Config::default().plugins };
         Logs::new(&settings, Clock::manual(7))
     }
 

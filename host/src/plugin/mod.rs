@@ -13,7 +13,12 @@ use crate::model::{Chat, Contact, Effect, Event, FaultClass, Message, Millis, Sc
 /// What a plugin's call may read. Every method is bounded to the call's team.
 #[async_trait]
 pub trait Host: Send + Sync {
-    async fn state(&self, install_id: &str, scope: &Scope, key: &str) -> anyhow::Result<Option<StateEntry>>;
+    async fn state(
+        &self,
+        install_id: &str,
+        scope: &Scope,
+        key: &str,
+    ) -> anyhow::Result<Option<StateEntry>>;
     /// Entries whose key begins with `prefix` and sorts after `after`, in order of key.
     async fn state_list(
         &self,
@@ -28,7 +33,13 @@ pub trait Host: Send + Sync {
     async fn chat(&self, team_id: &str, chat_id: &str) -> anyhow::Result<Option<Chat>>;
     async fn message(&self, team_id: &str, message_id: &str) -> anyhow::Result<Option<Message>>;
     /// Newest first; older than message `before` where it is not empty.
-    async fn history(&self, team_id: &str, chat_id: &str, before: &str, limit: i64) -> anyhow::Result<Vec<Message>>;
+    async fn history(
+        &self,
+        team_id: &str,
+        chat_id: &str,
+        before: &str,
+        limit: i64,
+    ) -> anyhow::Result<Vec<Message>>;
     /// The opened secret.
     async fn secret(&self, install_id: &str, name: &str) -> anyhow::Result<Option<String>>;
 }
@@ -77,11 +88,20 @@ pub struct Call {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     Message(Box<Message>),
+    /// The word of the status is `status` in the event's data.
     Status,
     Account,
-    Timer { name: String, payload: String },
+    Timer {
+        name: String,
+        payload: String,
+    },
     Event,
-    Webhook { method: String, path: String, headers: Vec<(String, String)>, body: Vec<u8> },
+    Webhook {
+        method: String,
+        path: String,
+        headers: Vec<(String, String)>,
+        body: Vec<u8>,
+    },
 }
 
 /// A webhook's answer.
@@ -148,10 +168,10 @@ pub struct Usage {
     pub http_calls: u32,
 }
 
+pub use error::PluginError;
 /// The permissions that an installer granted. Everything not here is denied.
 pub use manifest::Grants;
-pub use error::PluginError;
-pub use prepare::Prepared;
+pub use prepare::{Nobody, Prepared};
 pub use runtime::Runtime;
 
 pub mod cron;
@@ -159,7 +179,6 @@ pub mod egress;
 pub mod manifest;
 
 mod artefact;
-#[expect(unsafe_code, unused_qualifications, reason = "generated")]
 mod bindings;
 mod engine;
 mod error;
@@ -174,4 +193,8 @@ mod run;
 mod runtime;
 mod slice;
 mod state;
+mod turns;
 mod wasi;
+
+#[cfg(test)]
+mod tests;

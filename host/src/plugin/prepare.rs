@@ -56,7 +56,12 @@ impl Runtime {
     }
 
     /// Make one instance, as every call does: some faults show nowhere else.
-    async fn try_out(&self, loaded: Arc<Loaded>, hash: &str, manifest: &Manifest) -> Result<(), PluginError> {
+    async fn try_out(
+        &self,
+        loaded: Arc<Loaded>,
+        hash: &str,
+        manifest: &Manifest,
+    ) -> Result<(), PluginError> {
         let install = Install {
             id: String::new(),
             team_id: String::new(),
@@ -76,7 +81,9 @@ impl Runtime {
             host: Arc::new(Nobody),
         };
         match self.start(loaded, call).await.verdict {
-            Verdict::Failed(fault) if fault.class == FaultClass::Host => Err(PluginError::WitMismatch(fault.reason)),
+            Verdict::Failed(fault) if fault.class == FaultClass::Host => {
+                Err(PluginError::WitMismatch(fault.reason))
+            }
             Verdict::Failed(fault) => Err(PluginError::DoesNotStart(fault)),
             _ => Ok(()),
         }
@@ -86,7 +93,11 @@ impl Runtime {
 fn check_host_version(manifest: &Manifest) -> Result<(), PluginError> {
     let is = env!("CARGO_PKG_VERSION");
     let fits = semver::Version::parse(is).is_ok_and(|is| manifest.host.matches(&is));
-    if fits { Ok(()) } else { Err(PluginError::HostVersion { needs: manifest.host.to_string(), is: is.to_owned() }) }
+    if fits {
+        Ok(())
+    } else {
+        Err(PluginError::HostVersion { needs: manifest.host.to_string(), is: is.to_owned() })
+    }
 }
 
 /// Tell apart what no plugin may import from a contract of another version.
@@ -101,10 +112,13 @@ fn check_imports(component: &Component) -> Result<(), PluginError> {
                 return Err(PluginError::WitVersion { found, speaks: CONTRACT });
             }
             "switchboard:plugin" => {}
-            "wasi:cli" | "wasi:clocks" | "wasi:filesystem" | "wasi:http" | "wasi:io" | "wasi:random"
-            | "wasi:sockets" => {
+            "wasi:cli" | "wasi:clocks" | "wasi:filesystem" | "wasi:http" | "wasi:io"
+            | "wasi:random" | "wasi:sockets" => {
                 if !version.starts_with("0.2.") {
-                    return Err(PluginError::WitVersion { found: name.to_owned(), speaks: "WASI 0.2" });
+                    return Err(PluginError::WitVersion {
+                        found: name.to_owned(),
+                        speaks: "WASI 0.2",
+                    });
                 }
             }
             _ => return Err(PluginError::ForbiddenImport(name.to_owned())),
@@ -114,7 +128,11 @@ fn check_imports(component: &Component) -> Result<(), PluginError> {
 }
 
 /// What the manifest receives, the component must export.
-fn check_exports(component: &Component, loaded: &Loaded, manifest: &Manifest) -> Result<(), PluginError> {
+fn check_exports(
+    component: &Component,
+    loaded: &Loaded,
+    manifest: &Manifest,
+) -> Result<(), PluginError> {
     for on in On::ALL {
         let received = manifest.events.iter().any(|subscription| subscription.on == on);
         if !received || loaded.handles(on) {
@@ -152,8 +170,8 @@ fn no_event() -> Event {
     }
 }
 
-/// A host with nothing in it, for plugins that read while they start.
-struct Nobody;
+/// A host with nothing in it: for plugins that read while they start, and for measuring.
+pub struct Nobody;
 
 #[async_trait]
 impl Host for Nobody {
@@ -161,7 +179,14 @@ impl Host for Nobody {
         Ok(None)
     }
 
-    async fn state_list(&self, _: &str, _: &Scope, _: &str, _: &str, _: i64) -> anyhow::Result<Vec<StateEntry>> {
+    async fn state_list(
+        &self,
+        _: &str,
+        _: &Scope,
+        _: &str,
+        _: &str,
+        _: i64,
+    ) -> anyhow::Result<Vec<StateEntry>> {
         Ok(Vec::new())
     }
 

@@ -31,7 +31,7 @@ pub(super) enum Ending {
 
 /// The store's data.
 pub(super) struct Run {
-    pub call: Call,
+    pub call: Arc<Call>,
     pub limits: Limits,
     pub settings: Arc<config::Plugins>,
     pub clock: Clock,
@@ -64,7 +64,11 @@ pub(super) enum Halt {
 
 impl Halt {
     pub(super) fn refused(code: &str, message: impl Into<String>) -> Self {
-        Self::Refused(Error { code: code.to_owned(), message: message.into(), retry_after_ms: None })
+        Self::Refused(Error {
+            code: code.to_owned(),
+            message: message.into(),
+            retry_after_ms: None,
+        })
     }
 
     pub(super) fn invalid(message: impl Into<String>) -> Self {
@@ -95,7 +99,13 @@ pub(super) fn answer<T>(result: Result<T, Halt>) -> wasmtime::Result<Result<T, E
 }
 
 impl Run {
-    pub(super) fn new(call: Call, limits: Limits, settings: Arc<config::Plugins>, clock: Clock, gate: Arc<Gate>) -> Self {
+    pub(super) fn new(
+        call: Call,
+        limits: Limits,
+        settings: Arc<config::Plugins>,
+        clock: Clock,
+        gate: Arc<Gate>,
+    ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HANDLES);
         Self {
@@ -113,7 +123,7 @@ impl Run {
             host_calls: 0,
             host_bytes: 0,
             refused_effects: 0,
-            call,
+            call: Arc::new(call),
             settings,
             clock,
             gate,
@@ -129,11 +139,15 @@ impl Run {
         self.host_bytes = self.host_bytes.saturating_add(bytes);
         if self.host_calls > self.settings.host_calls {
             let most = self.settings.host_calls;
-            return Err(Stop::limit(format!("it called the host more than {most} times: call less often")));
+            return Err(Stop::limit(format!(
+                "it called the host more than {most} times: call less often"
+            )));
         }
         if self.host_bytes > self.settings.host_call_bytes {
             let most = self.settings.host_call_bytes >> 10;
-            return Err(Stop::limit(format!("it passed more than {most} KiB to the host: pass less")));
+            return Err(Stop::limit(format!(
+                "it passed more than {most} KiB to the host: pass less"
+            )));
         }
         Ok(())
     }
@@ -147,11 +161,14 @@ impl Run {
     pub(super) fn require(&self, line: &str, holds: impl Fn(&Grants) -> bool) -> Result<(), Halt> {
         let Install { manifest, grants, .. } = self.call.install.as_ref();
         if !holds(&manifest.permissions) {
-            let message = format!("add `{line}` under [permissions] in plugin.toml, and install it again");
+            let message =
+                format!("add `{line}` under [permissions] in plugin.toml, and install it again");
             return Err(Halt::refused("denied", message));
         }
         if !holds(grants) {
-            let message = format!("plugin.toml asks for `{line}`, but whoever installed the plugin did not grant it");
+            let message = format!(
+                "plugin.toml asks for `{line}`, but whoever installed the plugin did not grant it"
+            );
             return Err(Halt::refused("denied", message));
         }
         Ok(())
@@ -162,7 +179,8 @@ impl Run {
         if self.call.event.depth < MAX_DEPTH {
             return Ok(());
         }
-        let message = format!("loop: this event comes of {MAX_DEPTH} plugin answers to plugin answers");
+        let message =
+            format!("loop: this event comes of {MAX_DEPTH} plugin answers to plugin answers");
         Err(Halt::refused("denied", message))
     }
 
@@ -175,9 +193,15 @@ impl Run {
         }
         self.refused_effects += 1;
         if self.refused_effects > most {
-            return Err(Stop::limit(format!("it went on after its {most} effects were used up: do less in one call")).into());
+            return Err(Stop::limit(format!(
+                "it went on after its {most} effects were used up: do less in one call"
+            ))
+            .into());
         }
-        Err(Halt::refused("limit", format!("one call may have {most} effects: do less in one call")))
+        Err(Halt::refused(
+            "limit",
+            format!("one call may have {most} effects: do less in one call"),
+        ))
     }
 }
 

@@ -1,12 +1,11 @@
 //! The runtime: calls with their limits, from an event in hand to what the plugin wants done.
 
-use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use wasmtime::{Engine, Store};
 
 use super::artefact::Artefacts;
@@ -16,10 +15,18 @@ use super::gate::Gate;
 use super::invoke::{Answered, Loaded};
 use super::run::{Ending, Run};
 use super::slice::{self, Meter, Metered};
+use super::turns::{Turn, Turns};
 use super::{Call, Fault, Outcome, PluginError, Reply, Usage, Verdict, fault, imports};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::model::FaultClass;
+
+/// How many new plugins are tried out at once, beside the calls: bringing a better version must not
+/// wait for the calls of a bad one.
+const TRIED_OUT: usize = 8;
+
+/// More calls at once are not made, whatever the settings say: each holds address space.
+const MAX_CONCURRENCY: usize = 4096;
 
 /// Runs plugins. One for the process.
 pub struct Runtime {
@@ -29,6 +36,7 @@ pub struct Runtime {
     clock: Clock,
     egress: Arc<Egress>,
     turns: Turns,
+    trying_out: Semaphore,
     pooling: bool,
     /// Threads for guests that compute for long. `None` only while dropping.
     guests: Option<tokio::runtime::Runtime>,
@@ -43,12 +51,14 @@ impl Runtime {
     pub fn new(config: &Config, clock: Clock) -> Result<Arc<Self>, PluginError> {
         let host = |e: &dyn std::fmt::Display| PluginError::Host(e.to_string());
         let settings = Arc::new(config.plugins.clone());
-        // Some to spare: plugins are tried out beside the calls under way.
-        let live = u32::try_from(config.delivery.concurrency).unwrap_or(u32::MAX).saturating_add(8).min(4096);
-        let (engine, pooling) = engine::build(live, settings.memory_max).map_err(|e| host(&format!("{e:#}")))?;
+        let concurrency = config.delivery.concurrency.clamp(1, MAX_CONCURRENCY);
+        let live = u32::try_from(concurrency + TRIED_OUT).unwrap_or(u32::MAX);
+        let (engine, pooling) =
+            engine::build(live, settings.memory_max).map_err(|e| host(&format!("{e:#}")))?;
         tracing::info!(pooling, live, "plugin engine ready");
         let linker = imports::linker(&engine).map_err(|e| host(&format!("{e:#}")))?;
-        let artefacts = Artefacts::new(&settings, config.data.join("plugins"), engine.clone(), linker)?;
+        let artefacts =
+            Artefacts::new(&settings, config.data.join("plugins"), engine.clone(), linker)?;
         let egress = Egress::new(settings.http_allow.clone()).map_err(|e| host(&e))?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let guests = tokio::runtime::Builder::new_multi_thread()
@@ -63,7 +73,8 @@ impl Runtime {
             settings,
             clock,
             egress: Arc::new(egress),
-            turns: Turns::new(config.delivery.concurrency, config.delivery.concurrency_per_install),
+            turns: Turns::new(concurrency, config.delivery.concurrency_per_install),
+            trying_out: Semaphore::new(TRIED_OUT),
             pooling,
             guests: Some(guests),
         }))
@@ -72,6 +83,11 @@ impl Runtime {
     /// Whether instances come from a pool, or are allocated on demand.
     pub fn pooling(&self) -> bool {
         self.pooling
+    }
+
+    /// The engine, to measure the same component without the host.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// Make one call on a fresh instance, once it is this install's turn.
@@ -88,14 +104,22 @@ impl Runtime {
 
     /// Make an instance and no call: the outcome is `Done` where that went well.
     pub(super) async fn start(&self, loaded: Arc<Loaded>, call: Call) -> Outcome {
+        let _place = self.trying_out.acquire().await;
         self.perform(Task::Start, loaded, call, None).await
     }
 
-    async fn perform(&self, task: Task, loaded: Arc<Loaded>, call: Call, turn: Option<Turn>) -> Outcome {
+    async fn perform(
+        &self,
+        task: Task,
+        loaded: Arc<Loaded>,
+        call: Call,
+        turn: Option<Turn>,
+    ) -> Outcome {
         let limits = call.install.manifest.limits(&self.settings);
         let (install, event) = (Arc::clone(&call.install), Arc::clone(&call.event));
         let gate = Gate::new(Arc::clone(&self.egress), Arc::clone(&self.settings), install, event);
-        let run = Run::new(call, limits, Arc::clone(&self.settings), self.clock.clone(), Arc::new(gate));
+        let run =
+            Run::new(call, limits, Arc::clone(&self.settings), self.clock.clone(), Arc::new(gate));
         let meter = Meter::new(limits.cpu);
         let ending = to_end(task, self.engine.clone(), loaded, run, Arc::clone(&meter), turn);
         let stopping = || Outcome::failed(Fault::host("the host is stopping"));
@@ -130,7 +154,14 @@ enum Task {
 
 /// Run a guest to its end, whatever that is. The store is dropped here, always: after a trap or a
 /// timeout nothing can enter it again.
-async fn to_end(task: Task, engine: Engine, loaded: Arc<Loaded>, run: Run, meter: Arc<Meter>, turn: Option<Turn>) -> Outcome {
+async fn to_end(
+    task: Task,
+    engine: Engine,
+    loaded: Arc<Loaded>,
+    run: Run,
+    meter: Arc<Meter>,
+    turn: Option<Turn>,
+) -> Outcome {
     let started = Instant::now();
     let wall = run.limits.wall;
     let mut store = Store::new(&engine, run);
@@ -155,7 +186,9 @@ async fn to_end(task: Task, engine: Engine, loaded: Arc<Loaded>, run: Run, meter
         Ok(Ok(Ok(answered))) => verdict(answered, &run),
         Ok(Ok(Err(error))) => Verdict::Failed(fault::of_error(&error, &run)),
         Ok(Err(_)) => Verdict::Failed(too_long(wall)),
-        Err(_) => Verdict::Failed(Fault::host("a fault of the host itself ended the call: tell who runs this host")),
+        Err(_) => Verdict::Failed(Fault::host(
+            "a fault of the host itself ended the call: tell who runs this host",
+        )),
     };
     outcome(verdict, run, started.elapsed())
 }
@@ -170,16 +203,25 @@ fn too_long(wall: Duration) -> Fault {
 
 /// What a handler that came to its end asked for.
 fn verdict(answered: Answered, run: &Run) -> Verdict {
-    let exception = |reason| Verdict::Failed(Fault { class: FaultClass::Exception, reason, backtrace: String::new() });
+    let exception = |reason| {
+        Verdict::Failed(Fault { class: FaultClass::Exception, reason, backtrace: String::new() })
+    };
     match (&run.ending, answered) {
         (Some(Ending::Rejected(reason)), _) => Verdict::Rejected(reason.clone()),
         (Some(Ending::RetryAfter(after)), _) => Verdict::RetryAfter(*after),
-        (None, Err(message)) if message.is_empty() => exception("its handler answered an error without words".to_owned()),
-        (None, Err(message)) => exception(message.chars().filter(|c| *c != '\0').take(1000).collect()),
-        (None, Ok(reply)) => match reply.as_ref().map_or(Ok(()), |reply| check_reply(reply, run.settings.http_body)) {
-            Ok(()) => Verdict::Done { stop: run.stop, reply },
-            Err(problem) => exception(problem),
-        },
+        (None, Err(message)) if message.is_empty() => {
+            exception("its handler answered an error without words".to_owned())
+        }
+        (None, Err(message)) => {
+            exception(message.chars().filter(|c| *c != '\0').take(1000).collect())
+        }
+        (None, Ok(reply)) => {
+            match reply.as_ref().map_or(Ok(()), |reply| check_reply(reply, run.settings.http_body))
+            {
+                Ok(()) => Verdict::Done { stop: run.stop, reply },
+                Err(problem) => exception(problem),
+            }
+        }
     }
 }
 
@@ -192,10 +234,13 @@ fn check_reply(reply: &Reply, max_body: usize) -> Result<(), String> {
         return Err(format!("it answered a webhook with more than {max_body} bytes"));
     }
     let fits = |(name, value): &(String, String)| {
-        http::HeaderName::from_bytes(name.as_bytes()).is_ok() && http::HeaderValue::from_str(value).is_ok()
+        http::HeaderName::from_bytes(name.as_bytes()).is_ok()
+            && http::HeaderValue::from_str(value).is_ok()
     };
     match reply.headers.iter().find(|header| !fits(header)) {
-        Some((name, _)) => Err(format!("it answered a webhook with the header {name:?}, which HTTP cannot carry")),
+        Some((name, _)) => {
+            Err(format!("it answered a webhook with the header {name:?}, which HTTP cannot carry"))
+        }
         None => Ok(()),
     }
 }
@@ -215,49 +260,12 @@ impl Outcome {
     /// A call that never began.
     fn failed(fault: Fault) -> Self {
         let verdict = Verdict::Failed(fault);
-        Self { verdict, effects: Vec::new(), reads: Vec::new(), logs: Vec::new(), usage: Usage::default() }
-    }
-}
-
-/// Who may call: so many at once for one install, and so many in all.
-struct Turns {
-    all: Arc<Semaphore>,
-    per_install: usize,
-    installs: Mutex<HashMap<String, Arc<Semaphore>>>,
-}
-
-/// A place among the calls under way; given back when dropped.
-struct Turn {
-    _install: OwnedSemaphorePermit,
-    _all: OwnedSemaphorePermit,
-}
-
-impl Turns {
-    /// Installs that nobody calls are forgotten beyond so many.
-    const REMEMBERED: usize = 1024;
-
-    fn new(all: usize, per_install: usize) -> Self {
-        Self { all: Arc::new(Semaphore::new(all.max(1))), per_install: per_install.max(1), installs: Mutex::default() }
-    }
-
-    /// The install's own turn comes first: one that floods waits in its own queue.
-    async fn take(&self, install_id: &str) -> Option<Turn> {
-        let install = self.of_install(install_id).acquire_owned().await.ok()?;
-        let all = Arc::clone(&self.all).acquire_owned().await.ok()?;
-        Some(Turn { _install: install, _all: all })
-    }
-
-    fn of_install(&self, install_id: &str) -> Arc<Semaphore> {
-        let mut installs = self.installs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(semaphore) = installs.get(install_id) {
-            return Arc::clone(semaphore);
+        Self {
+            verdict,
+            effects: Vec::new(),
+            reads: Vec::new(),
+            logs: Vec::new(),
+            usage: Usage::default(),
         }
-        if installs.len() >= Self::REMEMBERED {
-            // Permits hold the semaphore too: whoever has one is remembered.
-            installs.retain(|_, semaphore| Arc::strong_count(semaphore) > 1);
-        }
-        let semaphore = Arc::new(Semaphore::new(self.per_install));
-        installs.insert(install_id.to_owned(), Arc::clone(&semaphore));
-        semaphore
     }
 }

@@ -97,7 +97,11 @@ impl<F: Future> Future for Metered<'_, F> {
 ///
 /// # Errors
 /// When those threads are shutting down.
-pub(super) async fn run<F>(future: F, meter: &Meter, guests: &Handle) -> Result<F::Output, JoinError>
+pub(super) async fn run<F>(
+    future: F,
+    meter: &Meter,
+    guests: &Handle,
+) -> Result<F::Output, JoinError>
 where
     F: Future + Send + 'static,
     F::Output: Send,

@@ -36,7 +36,11 @@ impl StateView {
 
 impl Run {
     /// The value that a key has for this call.
-    pub(super) async fn state_get(&mut self, scope: &Scope, key: &str) -> Result<Option<Live>, Halt> {
+    pub(super) async fn state_get(
+        &mut self,
+        scope: &Scope,
+        key: &str,
+    ) -> Result<Option<Live>, Halt> {
         let place = (scope.clone(), key.to_owned());
         if let Some(written) = self.written(&place) {
             return Ok(written);
@@ -47,12 +51,20 @@ impl Run {
         }
         let now = self.clock.now();
         let stored = self.state.stored.get(&place).and_then(Option::as_ref);
-        Ok(stored.filter(|entry| holds(entry, now)).map(|entry| (entry.value.clone(), entry.expires_at)))
+        Ok(stored
+            .filter(|entry| holds(entry, now))
+            .map(|entry| (entry.value.clone(), entry.expires_at)))
     }
 
     /// Write a key, or with no value delete it.
-    pub(super) fn state_set(&mut self, scope: Scope, key: String, value: Option<Live>) -> Result<(), Halt> {
-        let (value, expires_at) = value.map_or((None, None), |(value, expires_at)| (Some(value), expires_at));
+    pub(super) fn state_set(
+        &mut self,
+        scope: Scope,
+        key: String,
+        value: Option<Live>,
+    ) -> Result<(), Halt> {
+        let (value, expires_at) =
+            value.map_or((None, None), |(value, expires_at)| (Some(value), expires_at));
         let place = (scope.clone(), key.clone());
         let effect = Effect::SetState { scope, key, value, expires_at };
         if let Some(index) = self.state.written.get(&place) {
@@ -78,8 +90,11 @@ impl Run {
         let mut read_up_to = after.to_owned();
         let mut whole = false;
         while found.len() < limit && !whole {
-            let entries =
-                self.call.host.state_list(&self.call.install.id, scope, prefix, &read_up_to, page).await?;
+            let entries = self
+                .call
+                .host
+                .state_list(&self.call.install.id, scope, prefix, &read_up_to, page)
+                .await?;
             whole = entries.len() < limit;
             for entry in entries {
                 read_up_to.clone_from(&entry.key);
@@ -87,11 +102,13 @@ impl Run {
             }
         }
         for ((written_scope, key), index) in &self.state.written {
-            let in_range = key.starts_with(prefix) && key.as_str() > after && (whole || *key <= read_up_to);
-            if written_scope == scope && in_range {
-                if let Some((value, _)) = value_of(&self.effects[*index]) {
-                    found.insert(key.clone(), value);
-                }
+            let in_range =
+                key.starts_with(prefix) && key.as_str() > after && (whole || *key <= read_up_to);
+            if written_scope == scope
+                && in_range
+                && let Some((value, _)) = value_of(&self.effects[*index])
+            {
+                found.insert(key.clone(), value);
             }
         }
         while found.len() > limit {
@@ -121,7 +138,9 @@ fn holds(entry: &StateEntry, now: Millis) -> bool {
 
 fn value_of(effect: &Effect) -> Option<Live> {
     match effect {
-        Effect::SetState { value: Some(value), expires_at, .. } => Some((value.clone(), *expires_at)),
+        Effect::SetState { value: Some(value), expires_at, .. } => {
+            Some((value.clone(), *expires_at))
+        }
         _ => None,
     }
 }

@@ -40,9 +40,15 @@ impl WasiHttpView for Run {
 fn context(clock: &Clock, logs: &Logs) -> WasiCtx {
     WasiCtx::builder()
         .wall_clock(Wall(clock.clone()))
-        .monotonic_clock(Monotonic { start: clock.now(), last: AtomicU64::new(0), clock: clock.clone() })
+        .monotonic_clock(Monotonic {
+            start: clock.now(),
+            last: AtomicU64::new(0),
+            clock: clock.clone(),
+        })
         .stdout(Output { logs: logs.clone(), stream: Stream::Out })
         .stderr(Output { logs: logs.clone(), stream: Stream::Error })
+        // What a guest asks for is made in the host's memory first.
+        .max_random_size(1 << 20)
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false)
@@ -74,7 +80,8 @@ impl HostMonotonicClock for Monotonic {
     }
 
     fn now(&self) -> u64 {
-        let now = u64::try_from(self.clock.now() - self.start).unwrap_or(0).saturating_mul(1_000_000);
+        let now =
+            u64::try_from(self.clock.now() - self.start).unwrap_or(0).saturating_mul(1_000_000);
         self.last.fetch_max(now, Ordering::Relaxed).max(now)
     }
 }

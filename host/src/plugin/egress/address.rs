@@ -54,10 +54,15 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         return is_public_v4(Ipv4Addr::new(a, b, c, d));
     }
     let global_unicast = segments[0] & 0xe000 == 0x2000;
-    let special = (segments[0] == 0x2001 && segments[1] < 0x200) // protocols, among them Teredo
-        || (segments[0] == 0x2001 && segments[1] == 0xdb8)       // documentation
-        || segments[0] == 0x2002                                 // 6to4 wraps any v4 address
-        || (segments[0] == 0x3fff && segments[1] < 0x1000);      // documentation
+    let special = match segments[0] {
+        // Protocols, among them Teredo, and documentation.
+        0x2001 => segments[1] < 0x200 || segments[1] == 0xdb8,
+        // 6to4 wraps any v4 address.
+        0x2002 => true,
+        // Documentation.
+        0x3fff => segments[1] < 0x1000,
+        _ => false,
+    };
     global_unicast && !special
 }
 
@@ -72,14 +77,39 @@ mod tests {
 
     #[test]
     fn only_the_open_internet_is_reached() {
-        for public in ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "64:ff9b::101:101", "::ffff:8.8.8.8"] {
+        for public in
+            ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "64:ff9b::101:101", "::ffff:8.8.8.8"]
+        {
             assert!(reach(public, &[]), "{public}");
         }
         for private in [
-            "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1",
-            "192.0.0.8", "198.18.0.1", "203.0.113.7", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1",
-            "fc00::1", "fd12::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1",
-            "64:ff9b::7f00:1", "64:ff9b:1::1", "2002:7f00:1::", "2001::1", "2001:db8::1", "fec0::1",
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "100.64.0.1",
+            "192.0.0.8",
+            "198.18.0.1",
+            "203.0.113.7",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::1",
+            "::",
+            "fe80::1",
+            "fc00::1",
+            "fd12::1",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "::127.0.0.1",
+            "64:ff9b::7f00:1",
+            "64:ff9b:1::1",
+            "2002:7f00:1::",
+            "2001::1",
+            "2001:db8::1",
+            "fec0::1",
         ] {
             assert!(!reach(private, &[]), "{private}");
         }

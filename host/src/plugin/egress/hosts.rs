@@ -50,7 +50,11 @@ impl HostPattern {
 
     /// Whether everything that `other` allows is allowed here too.
     pub fn covers(&self, other: &Self) -> bool {
-        let wider = if other.below { self.below && (self.host == other.host || self.holds(&other.host)) } else { self.holds(&other.host) };
+        let wider = if other.below {
+            self.below && (self.host == other.host || self.holds(&other.host))
+        } else {
+            self.holds(&other.host)
+        };
         wider && self.scheme == other.scheme && self.port == other.port
     }
 
@@ -77,10 +81,15 @@ impl TryFrom<String> for HostPattern {
         let Ok(url) = Url::parse(&format!("{}://{rest}/", scheme.as_str())) else {
             return refuse("is no host such as api.example.com or *.example.com");
         };
-        let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+        let plain = url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty();
         let host = url.host_str().unwrap_or_default();
         if !plain || rest.ends_with('/') || host.is_empty() || host.contains('*') {
-            return refuse("is more (or less) than a host and a port; name hosts such as api.example.com");
+            return refuse(
+                "is more (or less) than a host and a port; name hosts such as api.example.com",
+            );
         }
         if below && !host.contains('.') {
             return refuse("would allow a whole top-level domain");
@@ -147,14 +156,28 @@ mod tests {
 
     #[test]
     fn what_is_no_host_is_refused() {
-        for wrong in ["", "*", "*.com", "ftp://a.b", "a.b/path", "a.b/", "a b", "a.*.b", "user@a.b", "a.b?x", "https://"] {
+        for wrong in [
+            "",
+            "*",
+            "*.com",
+            "ftp://a.b",
+            "a.b/path",
+            "a.b/",
+            "a b",
+            "a.*.b",
+            "user@a.b",
+            "a.b?x",
+            "https://",
+        ] {
             assert!(HostPattern::try_from(wrong.to_owned()).is_err(), "{wrong:?}");
         }
     }
 
     #[test]
     fn a_pattern_is_written_as_it_was_read() {
-        for text in ["api.example.com", "*.example.com:8443", "http://127.0.0.1:9000", "http://[::1]"] {
+        for text in
+            ["api.example.com", "*.example.com:8443", "http://127.0.0.1:9000", "http://[::1]"]
+        {
             assert_eq!(pattern(text).to_string(), text);
         }
     }

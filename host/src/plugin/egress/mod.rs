@@ -87,16 +87,29 @@ impl Egress {
     ///
     /// # Errors
     /// See [`EgressError`]. A redirect is no error: it comes back as the answer it is.
-    pub async fn send(&self, request: Request, timeout: Duration, max_body: usize) -> Result<Response, EgressError> {
+    pub async fn send(
+        &self,
+        request: Request,
+        timeout: Duration,
+        max_body: usize,
+    ) -> Result<Response, EgressError> {
         self.check_literal(&request.url)?;
         let exchange = self.exchange(request, max_body);
-        tokio::time::timeout(timeout, exchange).await.unwrap_or(Err(EgressError::Timeout(timeout.as_millis())))
+        tokio::time::timeout(timeout, exchange)
+            .await
+            .unwrap_or(Err(EgressError::Timeout(timeout.as_millis())))
     }
 
     async fn exchange(&self, request: Request, max_body: usize) -> Result<Response, EgressError> {
         let Request { method, url, headers, body } = request;
-        let mut answer =
-            self.client.request(method, url).headers(headers).body(body).send().await.map_err(plain)?;
+        let mut answer = self
+            .client
+            .request(method, url)
+            .headers(headers)
+            .body(body)
+            .send()
+            .await
+            .map_err(plain)?;
         let announced = answer.content_length().and_then(|length| usize::try_from(length).ok());
         if announced.is_some_and(|length| length > max_body) {
             return Err(EgressError::TooLarge(max_body));
@@ -120,7 +133,11 @@ impl Egress {
             Some(Host::Domain(_)) => return Ok(()),
             None => return Err(EgressError::Failed("the address has no host".to_owned())),
         };
-        if self.addresses.may_reach(address) { Ok(()) } else { Err(EgressError::Private(address.to_string())) }
+        if self.addresses.may_reach(address) {
+            Ok(())
+        } else {
+            Err(EgressError::Private(address.to_string()))
+        }
     }
 }
 
@@ -143,7 +160,8 @@ impl Resolve for CheckedResolver {
         let addresses = Arc::clone(&self.0);
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let checked: Vec<SocketAddr> = found.filter(|socket| addresses.may_reach(socket.ip())).collect();
+            let checked: Vec<SocketAddr> =
+                found.filter(|socket| addresses.may_reach(socket.ip())).collect();
             if checked.is_empty() {
                 return Err(Refused(name.as_str().to_owned()).into());
             }

@@ -23,7 +23,8 @@ async fn get(allow: &str, url: String, max_body: usize) -> Result<Response, Egre
     let allow = allow.split_whitespace().map(|range| range.parse().expect("a range")).collect();
     let egress = Egress::new(allow).expect("a client");
     let url = Url::parse(&url).expect("a url");
-    let request = Request { method: Method::GET, url, headers: HeaderMap::new(), body: Bytes::new() };
+    let request =
+        Request { method: Method::GET, url, headers: HeaderMap::new(), body: Bytes::new() };
     egress.send(request, Duration::from_millis(500), max_body).await
 }
 
@@ -32,7 +33,9 @@ const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\
 #[tokio::test]
 async fn a_private_address_is_refused_however_it_is_written() {
     let port = server(OK).await;
-    for host in ["127.0.0.1", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]", "localhost", "0.0.0.0"] {
+    for host in
+        ["127.0.0.1", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]", "localhost", "0.0.0.0"]
+    {
         let refused = get("", format!("http://{host}:{port}/"), 100).await;
         assert!(matches!(refused, Err(EgressError::Private(_))), "{host}: {refused:?}");
     }
@@ -42,7 +45,8 @@ async fn a_private_address_is_refused_however_it_is_written() {
 async fn a_setting_opens_it_to_addresses_and_names() {
     let port = server(OK).await;
     for host in ["127.0.0.1", "localhost"] {
-        let answer = get("127.0.0.0/8", format!("http://{host}:{port}/"), 100).await.expect("an answer");
+        let answer =
+            get("127.0.0.0/8", format!("http://{host}:{port}/"), 100).await.expect("an answer");
         assert_eq!((answer.status, answer.body.as_ref()), (200, b"hello".as_slice()));
     }
 }
@@ -54,12 +58,16 @@ async fn size_and_time_are_bounded() {
     assert_eq!(large.err(), Some(EgressError::TooLarge(4)));
     let silent = server(b"").await;
     let url = format!("http://127.0.0.1:{silent}/");
-    assert!(matches!(get("127.0.0.0/8", url, 4).await, Err(EgressError::Failed(_) | EgressError::Timeout(_))));
+    assert!(matches!(
+        get("127.0.0.0/8", url, 4).await,
+        Err(EgressError::Failed(_) | EgressError::Timeout(_))
+    ));
 }
 
 #[tokio::test]
 async fn a_redirect_is_an_answer() {
     let port = server(b"HTTP/1.1 302 Found\r\nlocation: http://10.0.0.1/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
-    let answer = get("127.0.0.0/8", format!("http://127.0.0.1:{port}/"), 4).await.expect("an answer");
+    let answer =
+        get("127.0.0.0/8", format!("http://127.0.0.1:{port}/"), 4).await.expect("an answer");
     assert_eq!(answer.status, 302);
 }

@@ -2,9 +2,9 @@
 
 use super::super::bindings::switchboard::plugin::chats::{Entry, Host, Line};
 use super::super::bindings::switchboard::plugin::types::Error;
-use super::super::manifest::{Access, On};
+use super::super::manifest::Access;
 use super::super::run::{Halt, Run, answer, check_optional_text, check_text};
-use crate::model::{Direction, Effect, Message, Millis};
+use crate::model::{Chat, Effect, Message, Millis};
 
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
 
@@ -54,11 +54,13 @@ impl Run {
         };
         for effect in &self.effects {
             match effect {
-                Effect::Assign { chat_id, who, .. } if *chat_id == chat.id => chat.assigned.clone_from(who),
+                Effect::Assign { chat_id, who, .. } if *chat_id == chat.id => {
+                    chat.assigned.clone_from(who)
+                }
                 _ => {}
             }
         }
-        let window_until = self.window_until(chat_id).await?;
+        let window_until = self.window_until(&chat);
         Ok(Entry {
             json: serde_json::to_string(&chat).unwrap_or_default(),
             id: chat.id,
@@ -71,27 +73,31 @@ impl Run {
     }
 
     /// Until when the chat is open, counted from the customer's last message; 0 where closed.
-    async fn window_until(&mut self, chat_id: &str) -> Result<Millis, Halt> {
-        let event = &self.call.event;
-        let last = if event.chat_id == chat_id && On::of(&event.kind) == On::Message {
-            Some(event.at)
-        } else {
-            let recent = self.call.host.history(&self.call.install.team_id, chat_id, "", MAX_LIST.into()).await?;
-            recent.iter().find(|message| message.direction == Direction::In).map(|message| message.due_at)
-        };
-        let until = last.map_or(0, |last| last.saturating_add(WINDOW));
-        Ok(if until > self.clock.now() { until } else { 0 })
+    fn window_until(&self, chat: &Chat) -> Millis {
+        let until = chat.last_inbound_at.saturating_add(WINDOW);
+        if chat.last_inbound_at > 0 && until > self.clock.now() { until } else { 0 }
     }
 
-    async fn chat_history(&mut self, chat_id: &str, before: &str, limit: u32) -> Result<Vec<Line>, Halt> {
+    async fn chat_history(
+        &mut self,
+        chat_id: &str,
+        before: &str,
+        limit: u32,
+    ) -> Result<Vec<Line>, Halt> {
         self.enter_chat(chat_id).await?;
         check_optional_text("the message to begin before", before, 128)?;
         let limit = limit.clamp(1, MAX_LIST).into();
-        let messages = self.call.host.history(&self.call.install.team_id, chat_id, before, limit).await?;
+        let messages =
+            self.call.host.history(&self.call.install.team_id, chat_id, before, limit).await?;
         Ok(messages.into_iter().map(line).collect())
     }
 
-    async fn assign_chat(&mut self, chat_id: String, who: String, reason: String) -> Result<(), Halt> {
+    async fn assign_chat(
+        &mut self,
+        chat_id: String,
+        who: String,
+        reason: String,
+    ) -> Result<(), Halt> {
         self.enter(chat_id.len() + reason.len())?;
         self.require("chats = \"write\"", |grants| grants.chats >= Access::Write)?;
         self.check_chat(&chat_id).await?;

@@ -66,7 +66,12 @@ impl Run {
         if id == self.call.event.contact_id { Ok(()) } else { self.contact(id).await.map(drop) }
     }
 
-    async fn put_tag(&mut self, contact_id: String, tag: String, value: Option<String>) -> Result<(), Halt> {
+    async fn put_tag(
+        &mut self,
+        contact_id: String,
+        tag: String,
+        value: Option<String>,
+    ) -> Result<(), Halt> {
         self.change_contact(&contact_id, tag.len()).await?;
         check_text("the tag", &tag, 128)?;
         check_optional_text("the tag's value", value.as_deref().unwrap_or_default(), 1024)?;
@@ -79,7 +84,12 @@ impl Run {
         self.push(Effect::Rename { contact_id, name })
     }
 
-    async fn consent(&mut self, contact_id: String, opt_in: OptIn, reason: String) -> Result<(), Halt> {
+    async fn consent(
+        &mut self,
+        contact_id: String,
+        opt_in: OptIn,
+        reason: String,
+    ) -> Result<(), Halt> {
         self.change_contact(&contact_id, reason.len()).await?;
         check_optional_text("the reason", &reason, 1024)?;
         self.push(Effect::Consent { contact_id, opt_in, reason })
@@ -95,8 +105,12 @@ fn apply(effect: &Effect, contact: &mut Contact) {
                 contact.tags.sort();
             }
         }
-        Effect::Rename { contact_id, name } if *contact_id == contact.id => contact.name.clone_from(name),
-        Effect::Consent { contact_id, opt_in, .. } if *contact_id == contact.id => contact.opt_in = *opt_in,
+        Effect::Rename { contact_id, name } if *contact_id == contact.id => {
+            contact.name.clone_from(name)
+        }
+        Effect::Consent { contact_id, opt_in, .. } if *contact_id == contact.id => {
+            contact.opt_in = *opt_in
+        }
         _ => {}
     }
 }

@@ -9,7 +9,17 @@ use crate::model::Effect;
 
 /// First words of the house's own events: nobody else may speak for it.
 const RESERVED: [&str; 11] = [
-    "account", "chat", "contact", "endpoint", "message", "plugin", "switchboard", "template", "timer", "usage", "webhook",
+    "account",
+    "chat",
+    "contact",
+    "endpoint",
+    "message",
+    "plugin",
+    "switchboard",
+    "template",
+    "timer",
+    "usage",
+    "webhook",
 ];
 
 impl Host for Run {
@@ -25,9 +35,13 @@ impl Run {
         self.check_depth()?;
         check_name(&name)?;
         if json.len() > self.settings.state_value {
-            return Err(Halt::invalid(format!("an event may have {} bytes", self.settings.state_value)));
+            return Err(Halt::invalid(format!(
+                "an event may have {} bytes",
+                self.settings.state_value
+            )));
         }
-        let data: Value = serde_json::from_str(json).map_err(|e| Halt::invalid(format!("the event's JSON: {e}")))?;
+        let data: Value = serde_json::from_str(json)
+            .map_err(|e| Halt::invalid(format!("the event's JSON: {e}")))?;
         if !data.is_object() {
             return Err(Halt::invalid("the event's JSON is an object"));
         }
@@ -42,14 +56,21 @@ impl Run {
 
 fn check_name(name: &str) -> Result<(), Halt> {
     let word = |word: &str| {
-        !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+        !word.is_empty()
+            && word
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
     };
     if name.len() > 64 || !name.split('.').all(word) {
-        return Err(Halt::invalid(format!("{name:?} is no event's name: lower-case words joined by dots, such as order.placed")));
+        return Err(Halt::invalid(format!(
+            "{name:?} is no event's name: lower-case words joined by dots, such as order.placed"
+        )));
     }
     let first = name.split('.').next().unwrap_or_default();
     if RESERVED.contains(&first) {
-        return Err(Halt::invalid(format!("events that begin with {first:?} are the host's own: choose another word")));
+        return Err(Halt::invalid(format!(
+            "events that begin with {first:?} are the host's own: choose another word"
+        )));
     }
     Ok(())
 }

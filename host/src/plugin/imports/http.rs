@@ -12,7 +12,10 @@ use super::super::fault::Stop;
 use super::super::run::{Halt, Run, answer};
 
 impl wit::Host for Run {
-    async fn send(&mut self, request: wit::Request) -> wasmtime::Result<Result<wit::Response, Error>> {
+    async fn send(
+        &mut self,
+        request: wit::Request,
+    ) -> wasmtime::Result<Result<wit::Response, Error>> {
         answer(self.send_request(request).await)
     }
 }
@@ -22,7 +25,9 @@ impl Run {
         self.enter(request.url.len() + request.body.len())?;
         // Beyond its requests a guest gets errors; one that does not heed them is stopped.
         if self.gate.calls() >= self.settings.http_calls.saturating_mul(2) {
-            return Err(Stop::limit("it went on after its HTTP requests were used up: make fewer").into());
+            return Err(
+                Stop::limit("it went on after its HTTP requests were used up: make fewer").into()
+            );
         }
         let timeout = request.timeout_ms.map(|ms| Duration::from_millis(ms.into()));
         let answer = self.gate.send(parse(request)?, timeout).await;
@@ -30,7 +35,11 @@ impl Run {
         let headers = answer.headers.iter().map(|(name, value)| {
             (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         });
-        Ok(wit::Response { status: answer.status, headers: headers.collect(), body: answer.body.into() })
+        Ok(wit::Response {
+            status: answer.status,
+            headers: headers.collect(),
+            body: answer.body.into(),
+        })
     }
 }
 
@@ -42,7 +51,9 @@ fn parse(request: wit::Request) -> Result<egress::Request, Halt> {
     for (name, value) in request.headers {
         let parsed = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&value));
         let (Ok(parsed_name), Ok(value)) = parsed else {
-            return Err(Halt::invalid(format!("the header {name:?} has characters that no header may hold")));
+            return Err(Halt::invalid(format!(
+                "the header {name:?} has characters that no header may hold"
+            )));
         };
         if wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS.contains(&parsed_name) {
             return Err(Halt::invalid(format!("the header {name:?} is set by the host")));

@@ -3,7 +3,9 @@
 use super::super::bindings::switchboard::plugin::messaging::{Button, Host, Options, Row};
 use super::super::bindings::switchboard::plugin::types::Error;
 use super::super::run::{Halt, Run, answer, check_text, check_time};
-use crate::model::{self, Content, Effect, Interactive, Location, Media, Reaction, Recipient, SendOptions};
+use crate::model::{
+    self, Content, Effect, Interactive, Location, Media, Reaction, Recipient, SendOptions,
+};
 
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
 
@@ -12,21 +14,43 @@ const MAX_JSON: usize = 64 << 10;
 const MAX_ID: usize = 128;
 
 impl Host for Run {
-    async fn send_text(&mut self, to: String, text: String, options: Option<Options>) -> Answer<String> {
+    async fn send_text(
+        &mut self,
+        to: String,
+        text: String,
+        options: Option<Options>,
+    ) -> Answer<String> {
         answer(self.send_content(to, Content::text(text), options).await)
     }
 
-    async fn send_image(&mut self, to: String, media: String, caption: String, options: Option<Options>) -> Answer<String> {
+    async fn send_image(
+        &mut self,
+        to: String,
+        media: String,
+        caption: String,
+        options: Option<Options>,
+    ) -> Answer<String> {
         let image = Media { caption: some(caption), ..Media::from_source(media) };
         answer(self.send_content(to, Content::Image { image }, options).await)
     }
 
-    async fn send_audio(&mut self, to: String, media: String, options: Option<Options>) -> Answer<String> {
+    async fn send_audio(
+        &mut self,
+        to: String,
+        media: String,
+        options: Option<Options>,
+    ) -> Answer<String> {
         let audio = Media::from_source(media);
         answer(self.send_content(to, Content::Audio { audio }, options).await)
     }
 
-    async fn send_video(&mut self, to: String, media: String, caption: String, options: Option<Options>) -> Answer<String> {
+    async fn send_video(
+        &mut self,
+        to: String,
+        media: String,
+        caption: String,
+        options: Option<Options>,
+    ) -> Answer<String> {
         let video = Media { caption: some(caption), ..Media::from_source(media) };
         answer(self.send_content(to, Content::Video { video }, options).await)
     }
@@ -39,11 +63,17 @@ impl Host for Run {
         caption: String,
         options: Option<Options>,
     ) -> Answer<String> {
-        let document = Media { filename: some(filename), caption: some(caption), ..Media::from_source(media) };
+        let document =
+            Media { filename: some(filename), caption: some(caption), ..Media::from_source(media) };
         answer(self.send_content(to, Content::Document { document }, options).await)
     }
 
-    async fn send_sticker(&mut self, to: String, media: String, options: Option<Options>) -> Answer<String> {
+    async fn send_sticker(
+        &mut self,
+        to: String,
+        media: String,
+        options: Option<Options>,
+    ) -> Answer<String> {
         let sticker = Media::from_source(media);
         answer(self.send_content(to, Content::Sticker { sticker }, options).await)
     }
@@ -61,8 +91,15 @@ impl Host for Run {
         answer(self.send_content(to, Content::Location { location }, options).await)
     }
 
-    async fn send_buttons(&mut self, to: String, text: String, buttons: Vec<Button>, options: Option<Options>) -> Answer<String> {
-        let buttons = buttons.into_iter().map(|b| model::Button { id: b.id, title: b.title }).collect();
+    async fn send_buttons(
+        &mut self,
+        to: String,
+        text: String,
+        buttons: Vec<Button>,
+        options: Option<Options>,
+    ) -> Answer<String> {
+        let buttons =
+            buttons.into_iter().map(|b| model::Button { id: b.id, title: b.title }).collect();
         let interactive = Interactive { text, buttons, ..Interactive::default() };
         answer(self.send_content(to, Content::Interactive { interactive }, options).await)
     }
@@ -75,14 +112,20 @@ impl Host for Run {
         rows: Vec<Row>,
         options: Option<Options>,
     ) -> Answer<String> {
-        let row = |row: Row| model::Row { id: row.id, title: row.title, description: row.description };
-        let interactive =
-            Interactive { text, button, rows: rows.into_iter().map(row).collect(), ..Interactive::default() };
+        let row =
+            |row: Row| model::Row { id: row.id, title: row.title, description: row.description };
+        let interactive = Interactive {
+            text,
+            button,
+            rows: rows.into_iter().map(row).collect(),
+            ..Interactive::default()
+        };
         answer(self.send_content(to, Content::Interactive { interactive }, options).await)
     }
 
     async fn send(&mut self, to: String, json: String, options: Option<Options>) -> Answer<String> {
-        let content = serde_json::from_str(&json).map_err(|e| Halt::invalid(format!("the message's JSON: {e}")));
+        let content = serde_json::from_str(&json)
+            .map_err(|e| Halt::invalid(format!("the message's JSON: {e}")));
         answer(match content {
             Ok(content) => self.send_content(to, content, options).await,
             Err(refused) => Err(refused),
@@ -116,12 +159,17 @@ impl Run {
         self.require("messaging = true", |grants| grants.messaging)
     }
 
-    async fn send_content(&mut self, to: String, content: Content, options: Option<Options>) -> Result<String, Halt> {
-        let json = serde_json::to_vec(&content).map_err(|e| Halt::invalid(e.to_string()))?;
-        self.enter_messaging(json.len())?;
+    async fn send_content(
+        &mut self,
+        to: String,
+        content: Content,
+        options: Option<Options>,
+    ) -> Result<String, Halt> {
+        let bytes = size(&content);
+        self.enter_messaging(bytes)?;
         self.check_depth()?;
         content.check().map_err(|e| Halt::invalid(e.to_string()))?;
-        if json.len() > MAX_JSON {
+        if bytes > MAX_JSON {
             return Err(Halt::invalid(format!("a message may have {MAX_JSON} bytes as JSON")));
         }
         let options = options.map_or_else(|| Ok(SendOptions::default()), checked)?;
@@ -146,7 +194,9 @@ impl Run {
         }
         let account_id = self.call.event.account_id.clone();
         if account_id.is_empty() {
-            return Err(Halt::invalid("this event has no account to write from: give the id of a chat"));
+            return Err(Halt::invalid(
+                "this event has no account to write from: give the id of a chat",
+            ));
         }
         Ok(Recipient::Phone { account_id, phone: to })
     }
@@ -159,10 +209,15 @@ impl Run {
             return Ok(());
         }
         let chat = call.host.chat(&call.install.team_id, chat_id).await?;
-        let serves = |account: &String| call.install.accounts.is_empty() || call.install.accounts.contains(account);
+        let serves = |account: &String| {
+            call.install.accounts.is_empty() || call.install.accounts.contains(account)
+        };
         match chat {
             Some(chat) if serves(&chat.account_id) => Ok(()),
-            _ => Err(Halt::refused("not-found", format!("there is no chat {chat_id:?} for this plugin"))),
+            _ => Err(Halt::refused(
+                "not-found",
+                format!("there is no chat {chat_id:?} for this plugin"),
+            )),
         }
     }
 
@@ -203,6 +258,14 @@ impl Run {
         self.enter_messaging(message_id.len())?;
         check_text("the message's id", &message_id, MAX_ID)?;
         self.push(Effect::Cancel { message_id })
+    }
+}
+
+/// Bytes of a text, or of anything else as JSON.
+fn size(content: &Content) -> usize {
+    match content {
+        Content::Text { text } | Content::Note { text } => text.len(),
+        other => serde_json::to_vec(other).map_or(usize::MAX, |json| json.len()),
     }
 }
 

@@ -40,7 +40,11 @@ impl Run {
             "account" => (&event.account_id, Scope::Account),
             "chat" => (&event.chat_id, Scope::Chat),
             "contact" => (&event.contact_id, Scope::Contact),
-            _ => return Err(Halt::invalid(format!("{word:?} is no scope: plugin, account, chat or contact"))),
+            _ => {
+                return Err(Halt::invalid(format!(
+                    "{word:?} is no scope: plugin, account, chat or contact"
+                )));
+            }
         };
         if id.is_empty() {
             return Err(Halt::invalid(format!("this event has no {word}: use the scope plugin")));

@@ -23,13 +23,18 @@ impl Run {
     }
 
     async fn revealed(&mut self, name: &str) -> Result<String, Halt> {
-        let asked = self.call.install.manifest.secrets.get(name).is_some_and(|secret| secret.reveal);
+        let asked =
+            self.call.install.manifest.secrets.get(name).is_some_and(|secret| secret.reveal);
         if !asked {
-            let message = format!("add `reveal = true` under [secrets.{name}] in plugin.toml, and install it again");
+            let message = format!(
+                "add `reveal = true` under [secrets.{name}] in plugin.toml, and install it again"
+            );
             return Err(Halt::refused("denied", message));
         }
         if !self.call.install.grants.reveal.iter().any(|granted| granted == name) {
-            let message = format!("whoever installed the plugin did not agree to reveal {name:?}: use its placeholder");
+            let message = format!(
+                "whoever installed the plugin did not agree to reveal {name:?}: use its placeholder"
+            );
             return Err(Halt::refused("denied", message));
         }
         self.open(name).await
@@ -42,6 +47,11 @@ impl Run {
             return Err(Halt::refused("denied", message));
         }
         let secret = self.call.host.secret(&self.call.install.id, name).await?;
-        secret.ok_or_else(|| Halt::refused("not-found", format!("nobody has set the secret {name:?} of this install")))
+        secret.ok_or_else(|| {
+            Halt::refused(
+                "not-found",
+                format!("nobody has set the secret {name:?} of this install"),
+            )
+        })
     }
 }

@@ -16,7 +16,13 @@ impl Host for Run {
         answer(self.read(&scope, &key).await.map(|live| live.map(|(value, _)| value)))
     }
 
-    async fn set(&mut self, scope: String, key: String, value: String, ttl_ms: Option<u64>) -> Answer<()> {
+    async fn set(
+        &mut self,
+        scope: String,
+        key: String,
+        value: String,
+        ttl_ms: Option<u64>,
+    ) -> Answer<()> {
         let expires_at = ttl_ms.map(|ttl| {
             let ttl = Millis::try_from(ttl).unwrap_or(Millis::MAX);
             self.clock.now().saturating_add(ttl)
@@ -28,7 +34,13 @@ impl Host for Run {
         answer(self.write(&scope, key, None))
     }
 
-    async fn list(&mut self, scope: String, prefix: String, after: String, limit: u32) -> Answer<Vec<Entry>> {
+    async fn list(
+        &mut self,
+        scope: String,
+        prefix: String,
+        after: String,
+        limit: u32,
+    ) -> Answer<Vec<Entry>> {
         answer(self.read_many(&scope, &prefix, &after, limit).await)
     }
 
@@ -36,7 +48,13 @@ impl Host for Run {
         answer(self.add(&scope, key, delta).await)
     }
 
-    async fn compare_and_set(&mut self, scope: String, key: String, expected: Option<String>, value: String) -> Answer<bool> {
+    async fn compare_and_set(
+        &mut self,
+        scope: String,
+        key: String,
+        expected: Option<String>,
+        value: String,
+    ) -> Answer<bool> {
         answer(self.swap(&scope, key, expected, value).await)
     }
 }
@@ -64,7 +82,13 @@ impl Run {
         self.state_set(scope, key, value)
     }
 
-    async fn read_many(&mut self, scope: &str, prefix: &str, after: &str, limit: u32) -> Result<Vec<Entry>, Halt> {
+    async fn read_many(
+        &mut self,
+        scope: &str,
+        prefix: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<Entry>, Halt> {
         let scope = self.enter_state(scope, prefix.len() + after.len())?;
         check_optional_text("the prefix", prefix, MAX_KEY)?;
         check_optional_text("the key to begin after", after, MAX_KEY)?;
@@ -79,17 +103,29 @@ impl Run {
             None => (0, None),
             Some((value, expires_at)) => {
                 let number = value.parse::<i64>();
-                (number.map_err(|_| Halt::invalid(format!("{key:?} holds no whole number")))?, expires_at)
+                (
+                    number.map_err(|_| Halt::invalid(format!("{key:?} holds no whole number")))?,
+                    expires_at,
+                )
             }
         };
-        let sum = number.checked_add(delta).ok_or_else(|| Halt::invalid(format!("{key:?} would overflow")))?;
+        let sum = number
+            .checked_add(delta)
+            .ok_or_else(|| Halt::invalid(format!("{key:?} would overflow")))?;
         self.write(scope, key, Some((sum.to_string(), expires_at)))?;
         Ok(sum)
     }
 
-    async fn swap(&mut self, scope: &str, key: String, expected: Option<String>, value: String) -> Result<bool, Halt> {
+    async fn swap(
+        &mut self,
+        scope: &str,
+        key: String,
+        expected: Option<String>,
+        value: String,
+    ) -> Result<bool, Halt> {
         let current = self.read(scope, &key).await?;
-        let (present, expires_at) = current.map_or((None, None), |(value, expires_at)| (Some(value), expires_at));
+        let (present, expires_at) =
+            current.map_or((None, None), |(value, expires_at)| (Some(value), expires_at));
         if present != expected {
             return Ok(false);
         }

@@ -13,16 +13,33 @@ type Answer<T> = wasmtime::Result<Result<T, Error>>;
 impl Host for Run {
     fn set(&mut self, scope: String, name: String, due_at: u64, payload: String) -> Answer<()> {
         let due_at = check_time("due-at", due_at);
-        answer(due_at.and_then(|due_at| self.set_timer(&scope, name, due_at, Recurrence::default(), payload)))
+        answer(due_at.and_then(|due_at| {
+            self.set_timer(&scope, name, due_at, Recurrence::default(), payload)
+        }))
     }
 
-    fn set_after(&mut self, scope: String, name: String, after_ms: u64, payload: String) -> Answer<()> {
+    fn set_after(
+        &mut self,
+        scope: String,
+        name: String,
+        after_ms: u64,
+        payload: String,
+    ) -> Answer<()> {
         let now = u64::try_from(self.clock.now()).unwrap_or(0);
         let due_at = check_time("after-ms", now.saturating_add(after_ms));
-        answer(due_at.and_then(|due_at| self.set_timer(&scope, name, due_at, Recurrence::default(), payload)))
+        answer(due_at.and_then(|due_at| {
+            self.set_timer(&scope, name, due_at, Recurrence::default(), payload)
+        }))
     }
 
-    fn set_cron(&mut self, scope: String, name: String, cron: String, time_zone: String, payload: String) -> Answer<()> {
+    fn set_cron(
+        &mut self,
+        scope: String,
+        name: String,
+        cron: String,
+        time_zone: String,
+        payload: String,
+    ) -> Answer<()> {
         answer(first_fire(&cron, &time_zone, self.clock.now()).and_then(|due_at| {
             self.set_timer(&scope, name, due_at, Recurrence { cron, time_zone }, payload)
         }))

@@ -31,8 +31,9 @@ pub fn embed(wasm: &[u8], manifest: &str) -> Result<Vec<u8>, PluginError> {
 /// When the file is cut short or no component, or holds no manifest.
 pub fn extract(wasm: &[u8]) -> Result<String, PluginError> {
     let Some(text) = find(wasm)? else { return Err(PluginError::NoManifest) };
-    String::from_utf8(text.to_vec())
-        .map_err(|_| PluginError::Manifest(super::ManifestError::new("plugin.toml", "is not UTF-8 text")))
+    String::from_utf8(text.to_vec()).map_err(|_| {
+        PluginError::Manifest(super::ManifestError::new("plugin.toml", "is not UTF-8 text"))
+    })
 }
 
 /// The last manifest section of the outermost component.
@@ -41,9 +42,13 @@ fn find(wasm: &[u8]) -> Result<Option<&[u8]>, PluginError> {
     let mut depth = 0_usize;
     let mut found = None;
     for payload in Parser::new(0).parse_all(wasm) {
-        match payload.map_err(|e| broken(format!("it is damaged or cut short ({})", e.message())))? {
+        match payload
+            .map_err(|e| broken(format!("it is damaged or cut short ({})", e.message())))?
+        {
             Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
-                return Err(broken("it is a core module: build it for the target wasm32-wasip2".to_owned()));
+                return Err(broken(
+                    "it is a core module: build it for the target wasm32-wasip2".to_owned(),
+                ));
             }
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),

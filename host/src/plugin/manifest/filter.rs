@@ -41,7 +41,9 @@ impl On {
             EventKind::MESSAGE_SENT | EventKind::MESSAGE_STATUS => Self::Status,
             EventKind::TIMER_FIRED => Self::Timer,
             EventKind::WEBHOOK_RECEIVED => Self::Webhook,
-            EventKind::ACCOUNT_STATE | EventKind::CONTACT_OPTED_IN | EventKind::CONTACT_OPTED_OUT => Self::Account,
+            EventKind::ACCOUNT_STATE
+            | EventKind::CONTACT_OPTED_IN
+            | EventKind::CONTACT_OPTED_OUT => Self::Account,
             "template.status" | "usage.low" => Self::Account,
             _ => Self::Event,
         }

@@ -64,8 +64,12 @@ impl Grants {
     }
 
     fn lacking(&self, asked: &Self) -> Self {
-        let beyond = |granted: Access, asked: Access| if asked > granted { asked } else { Access::None };
-        let hosts = asked.hosts.iter().filter(|host| !self.hosts.iter().any(|granted| granted.covers(host)));
+        let beyond =
+            |granted: Access, asked: Access| if asked > granted { asked } else { Access::None };
+        let hosts = asked
+            .hosts
+            .iter()
+            .filter(|host| !self.hosts.iter().any(|granted| granted.covers(host)));
         let reveal = asked.reveal.iter().filter(|name| !self.reveal.contains(name));
         Self {
             messaging: asked.messaging && !self.messaging,

@@ -3,21 +3,26 @@
 //! Each hop must be within the grants; secrets take the place of their placeholders only on the way
 //! to hosts that they are bound to; and a request is told apart from its repetition by a key.
 
+mod hooks;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName, HeaderValue, LOCATION};
+use http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName, HeaderValue, LOCATION,
+};
 use http::{HeaderMap, Method};
-use http_body_util::{BodyExt, Full, Limited};
 use sha2::{Digest, Sha256};
 use url::Url;
-use wasmtime_wasi_http::{Error as WasiError, RequestOptions, WasiBody, WasiHttpHooks};
 
-use super::egress::{Egress, EgressError, HostPattern, Request, Response};
-use super::{Event, Install};
 use crate::config;
+use crate::model::Event;
+use crate::plugin::Install;
+use crate::plugin::egress::{Egress, EgressError, HostPattern, Request, Response};
+
+pub(super) use hooks::Hooks;
 
 const MAX_REDIRECTS: usize = 5;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -73,7 +78,12 @@ impl From<EgressError> for Denial {
 }
 
 impl Gate {
-    pub(super) fn new(egress: Arc<Egress>, settings: Arc<config::Plugins>, install: Arc<Install>, event: Arc<Event>) -> Self {
+    pub(super) fn new(
+        egress: Arc<Egress>,
+        settings: Arc<config::Plugins>,
+        install: Arc<Install>,
+        event: Arc<Event>,
+    ) -> Self {
         Self { egress, settings, install, event, calls: AtomicU32::new(0), inner: Mutex::default() }
     }
 
@@ -90,8 +100,19 @@ impl Gate {
             return opened.placeholder.clone();
         }
         let placeholder = format!("secret-{:032x}", rand::random::<u128>());
-        let hosts = self.install.manifest.secrets.get(name).map(|secret| secret.hosts.clone()).unwrap_or_default();
-        inner.secrets.push(Opened { name: name.to_owned(), placeholder: placeholder.clone(), value, hosts });
+        let hosts = self
+            .install
+            .manifest
+            .secrets
+            .get(name)
+            .map(|secret| secret.hosts.clone())
+            .unwrap_or_default();
+        inner.secrets.push(Opened {
+            name: name.to_owned(),
+            placeholder: placeholder.clone(),
+            value,
+            hosts,
+        });
         placeholder
     }
 
@@ -99,13 +120,20 @@ impl Gate {
     ///
     /// # Errors
     /// A [`Denial`] where the call's limits, its grants, or the network refuse.
-    pub(super) async fn send(&self, mut request: Request, timeout: Option<Duration>) -> Result<Response, Denial> {
+    pub(super) async fn send(
+        &self,
+        mut request: Request,
+        timeout: Option<Duration>,
+    ) -> Result<Response, Denial> {
         let most = self.settings.http_calls;
         if self.calls.fetch_add(1, Ordering::Relaxed) >= most {
             return Err(Denial::new("limit", format!("one call may make {most} HTTP requests")));
         }
         if request.body.len() > self.settings.http_body {
-            return Err(Denial::new("limit", format!("a body may have {} bytes", self.settings.http_body)));
+            return Err(Denial::new(
+                "limit",
+                format!("a body may have {} bytes", self.settings.http_body),
+            ));
         }
         request.headers.remove(HOST);
         request.headers.remove(CONTENT_LENGTH);
@@ -127,7 +155,10 @@ impl Gate {
                 None => return Ok(answer),
             }
         }
-        Err(Denial::new("unavailable", format!("it was redirected more than {MAX_REDIRECTS} times")))
+        Err(Denial::new(
+            "unavailable",
+            format!("it was redirected more than {MAX_REDIRECTS} times"),
+        ))
     }
 
     /// Whether the manifest asks for this address and the installer granted it.
@@ -136,11 +167,15 @@ impl Gate {
         let origin = url.origin().ascii_serialization();
         let host = origin.strip_prefix("https://").unwrap_or(&origin);
         if !allows(&self.install.manifest.permissions.hosts) {
-            let message = format!("add `hosts = [\"{host}\"]` under [permissions] in plugin.toml, and install it again");
+            let message = format!(
+                "add `hosts = [\"{host}\"]` under [permissions] in plugin.toml, and install it again"
+            );
             return Err(Denial::new("denied", message));
         }
         if !allows(&self.install.grants.hosts) {
-            let message = format!("plugin.toml asks for {host}, but whoever installed the plugin did not grant it");
+            let message = format!(
+                "plugin.toml asks for {host}, but whoever installed the plugin did not grant it"
+            );
             return Err(Denial::new("denied", message));
         }
         Ok(())
@@ -149,15 +184,21 @@ impl Gate {
     /// The request as it goes to its host: with the secrets bound to that host in their places.
     fn with_secrets(&self, request: &Request) -> Result<Request, Denial> {
         let inner = self.lock();
-        let bound = inner.secrets.iter().filter(|opened| opened.hosts.iter().any(|host| host.matches(&request.url)));
-        let replacements: Vec<_> = bound.map(|opened| (opened.placeholder.as_str(), opened.value.as_str())).collect();
+        let bound = inner
+            .secrets
+            .iter()
+            .filter(|opened| opened.hosts.iter().any(|host| host.matches(&request.url)));
+        let replacements: Vec<_> =
+            bound.map(|opened| (opened.placeholder.as_str(), opened.value.as_str())).collect();
         if replacements.is_empty() {
             return Ok(request.clone());
         }
         let mut headers = HeaderMap::with_capacity(request.headers.len());
         for (name, value) in &request.headers {
             let replaced = HeaderValue::from_bytes(&replace(value.as_bytes(), &replacements))
-                .map_err(|_| Denial::new("invalid", "a secret has characters that no header may hold"))?;
+                .map_err(|_| {
+                    Denial::new("invalid", "a secret has characters that no header may hold")
+                })?;
             headers.append(name, replaced);
         }
         let body = replace(&request.body, &replacements).into();
@@ -168,7 +209,11 @@ impl Gate {
     /// it, and a receiver that knows such keys acts once.
     fn add_key(&self, request: &mut Request) {
         let mut inner = self.lock();
-        let names: Vec<_> = inner.secrets.iter().map(|opened| (opened.placeholder.as_str(), opened.name.as_str())).collect();
+        let names: Vec<_> = inner
+            .secrets
+            .iter()
+            .map(|opened| (opened.placeholder.as_str(), opened.name.as_str()))
+            .collect();
         let mut hash = Sha256::new();
         let mut part = |bytes: &[u8]| {
             hash.update((bytes.len() as u64).to_le_bytes());
@@ -204,7 +249,8 @@ fn redirected(request: &Request, answer: &Response) -> Option<Request> {
     let location = answer.headers.get(LOCATION)?.to_str().ok()?;
     let url = request.url.join(location).ok()?;
     let mut next = Request { url, ..request.clone() };
-    let keeps_method = matches!(answer.status, 307 | 308) || matches!(next.method, Method::GET | Method::HEAD);
+    let keeps_method =
+        matches!(answer.status, 307 | 308) || matches!(next.method, Method::GET | Method::HEAD);
     if !keeps_method {
         next.method = Method::GET;
         next.body = Bytes::new();
@@ -235,55 +281,5 @@ fn replace(text: &[u8], pairs: &[(&str, &str)]) -> Vec<u8> {
     out
 }
 
-/// `wasi:http` by way of the gate.
-pub(super) struct Hooks(pub Arc<Gate>);
-
-type Sent = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), WasiError>> + Send>), WasiError>;
-
-impl WasiHttpHooks for Hooks {
-    fn send_request(
-        &mut self,
-        request: http::Request<WasiBody>,
-        options: Option<RequestOptions>,
-        _processed: Box<dyn Future<Output = Result<(), WasiError>> + Send>,
-    ) -> Box<dyn Future<Output = Sent> + Send> {
-        let gate = Arc::clone(&self.0);
-        Box::new(async move {
-            let (parts, body) = request.into_parts();
-            let body = Limited::new(body, gate.settings.http_body).collect().await;
-            let body = body.map_err(|_| WasiError::HttpRequestBodySize(None))?.to_bytes();
-            let url = Url::parse(&parts.uri.to_string()).map_err(|_| WasiError::HttpRequestUriInvalid)?;
-            let request = Request { method: parts.method, url, headers: parts.headers, body };
-            let timeout = options.and_then(|options| options.first_byte_timeout);
-            let answer = gate.send(request, timeout).await.map_err(wasi_error)?;
-            let body = Full::new(answer.body).map_err(|never| match never {}).boxed_unsync();
-            let mut response = http::Response::new(body);
-            *response.status_mut() =
-                http::StatusCode::from_u16(answer.status).map_err(|_| WasiError::HttpProtocolError)?;
-            *response.headers_mut() = answer.headers;
-            let processed: Box<dyn Future<Output = Result<(), WasiError>> + Send> = Box::new(async { Ok(()) });
-            Ok((response, processed))
-        })
-    }
-}
-
-fn wasi_error(denial: Denial) -> WasiError {
-    tracing::debug!(code = denial.code, message = denial.message, "a plugin's request was refused");
-    match denial.code {
-        "denied" => WasiError::HttpRequestDenied,
-        "timeout" => WasiError::ConnectionTimeout,
-        "unavailable" => WasiError::DestinationUnavailable,
-        _ => WasiError::InternalError(Some(denial.message)),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::replace;
-
-    #[test]
-    fn placeholders_are_replaced_once_and_whole() {
-        let pairs = [("secret-1", "secret-2"), ("secret-2", "two")];
-        assert_eq!(replace(b"a secret-1, secret-2, secret-", &pairs), b"a secret-2, two, secret-");
-    }
-}
+mod tests;

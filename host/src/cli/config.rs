@@ -1,0 +1,53 @@
+//! `switchboard config`: check the settings, or show what holds.
+
+use url::Url;
+
+use super::settings::Settings;
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Debug, clap::Subcommand)]
+enum Command {
+    /// Say whether the settings can work
+    Check(Settings),
+    /// Print every setting as it holds
+    Show(Settings),
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    match &args.command {
+        Command::Check(settings) => {
+            settings.load()?;
+            println!("the settings are valid");
+        }
+        Command::Show(settings) => {
+            let mut config = settings.load()?;
+            config.database.url = without_password(&config.database.url);
+            print!("{}", toml::to_string(&config)?);
+        }
+    }
+    Ok(())
+}
+
+fn without_password(url: &str) -> String {
+    let Ok(mut parsed) = Url::parse(url) else { return url.to_owned() };
+    if parsed.password().is_none() || parsed.set_password(Some("***")).is_err() {
+        return url.to_owned();
+    }
+    parsed.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_shown() {
+        assert_eq!(without_password("postgres://me:hush@db/x"), "postgres://me:***@db/x");
+        assert_eq!(without_password(""), "");
+    }
+}

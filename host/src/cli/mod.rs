@@ -1,0 +1,74 @@
+//! The command line: one file per subcommand.
+
+mod build;
+mod config;
+mod demo;
+mod key;
+mod plugin;
+mod serve;
+mod setup;
+mod settings;
+mod team;
+mod telemetry;
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A self-hosted messaging host that runs WhatsApp accounts and WebAssembly plugins.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::Args,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the service (also without a subcommand)
+    Serve(serve::Args),
+    /// Run the service with a team, a sandbox account and a key to try it
+    Demo(demo::Args),
+    /// Make a team, a sandbox account and a key where there are none
+    Setup(setup::Args),
+    /// Look at the settings
+    Config(config::Args),
+    /// Make teams
+    Team(team::Args),
+    /// Make API keys
+    Key(key::Args),
+    /// Install and look after plugins on a running service
+    Plugin(plugin::Args),
+    /// Make one .wasm file of a plugin's folder
+    Build(build::Args),
+}
+
+/// Run the command; a failure is one line on stderr and exit code 1.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        None => block_on(serve::run(cli.serve)),
+        Some(Command::Serve(args)) => block_on(serve::run(args)),
+        Some(Command::Demo(args)) => block_on(demo::run(args)),
+        Some(Command::Setup(args)) => block_on(setup::run(args)),
+        Some(Command::Config(args)) => config::run(&args),
+        Some(Command::Team(args)) => block_on(team::run(args)),
+        Some(Command::Key(args)) => block_on(key::run(args)),
+        Some(Command::Plugin(args)) => block_on(plugin::run(args)),
+        Some(Command::Build(args)) => build::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
