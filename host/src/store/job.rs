@@ -90,8 +90,10 @@ impl Leases {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn count(&self, kind: JobKind) -> usize {
-        self.held().values().filter(|(held, _)| *held == kind).count()
+    /// The jobs of a kind that are held now.
+    fn of_kind(&self, kind: JobKind) -> HashSet<String> {
+        let held = self.held();
+        held.iter().filter(|(_, (of, _))| *of == kind).map(|(id, _)| id.clone()).collect()
     }
 
     /// Keep the first of those that nobody holds, and hold them.
@@ -176,8 +178,22 @@ pub async fn claim(store: &Store, wanted: Wanted<'_>) -> sqlx::Result<Vec<Job>> 
 }
 
 async fn claim_in_memory(store: &Store, wanted: Wanted<'_>) -> sqlx::Result<Vec<Job>> {
-    // Those already held are heads too: look past them.
-    let reach = i64::try_from(wanted.limit + store.leases.count(wanted.kind)).unwrap_or(i64::MAX);
+    let seen = look(store, wanted).await?;
+    keep(store, wanted.limit, seen).await
+}
+
+/// Heads that are due and that nobody held before we looked.
+pub(super) struct Seen {
+    jobs: Vec<Job>,
+    /// Those of a claim that outlived its process.
+    survivors: HashSet<String>,
+}
+
+pub(super) async fn look(store: &Store, wanted: Wanted<'_>) -> sqlx::Result<Seen> {
+    // One that is settled and released while we read must not be taken for what it was before: so
+    // all that were held at first are left out, and the reading reaches past them.
+    let held = store.leases.of_kind(wanted.kind);
+    let reach = i64::try_from(wanted.limit + held.len()).unwrap_or(i64::MAX);
     let mut sql = Sql::default();
     match wanted.account {
         Some(account) => push_ready(&mut sql, "*", wanted, "account_id", Err(account), reach),
@@ -191,19 +207,25 @@ async fn claim_in_memory(store: &Store, wanted: Wanted<'_>) -> sqlx::Result<Vec<
     let mut conn = store.read().await?;
     let found = sql.fetch(&mut conn).await?;
     drop(conn);
-    let mut jobs = Vec::with_capacity(found.len());
-    let mut survivors = HashSet::new();
+    let mut seen = Seen { jobs: Vec::with_capacity(found.len()), survivors: HashSet::new() };
     for row in &found {
         let mut job = Job::from_row(row)?;
+        if held.contains(&job.id) {
+            continue;
+        }
         if row.int("lease_until")? > 0 {
             job.attempts += 1;
-            survivors.insert(job.id.clone());
+            seen.survivors.insert(job.id.clone());
         }
-        jobs.push(job);
+        seen.jobs.push(job);
     }
-    let taken = store.leases.take(round_robin(jobs), wanted.limit);
+    Ok(seen)
+}
+
+pub(super) async fn keep(store: &Store, limit: usize, seen: Seen) -> sqlx::Result<Vec<Job>> {
+    let taken = store.leases.take(round_robin(seen.jobs), limit);
     let survivors: Vec<String> =
-        taken.iter().map(|job| job.id.clone()).filter(|id| survivors.contains(id)).collect();
+        taken.iter().map(|job| job.id.clone()).filter(|id| seen.survivors.contains(id)).collect();
     if !survivors.is_empty()
         && let Err(error) = spend_attempts(store, &survivors).await
     {
