@@ -435,20 +435,38 @@ pub async fn ripe(conn: &mut Conn, now: Millis, limit: i64) -> sqlx::Result<Vec<
     sql.fetch(conn).await?.iter().map(Job::from_row).collect()
 }
 
-/// Give ripe jobs their place (and the event that they now carry). Gives the ids of those that were
-/// still waiting; call [`promote`] for their lanes.
+/// Give ripe jobs their place. Gives the ids of those that were still waiting; call [`promote`] for
+/// their lanes.
 pub async fn set_places(conn: &mut Conn, jobs: &[Job]) -> sqlx::Result<HashSet<String>> {
     let returned = rows(
         conn,
-        "UPDATE job SET place = v.column2, subject_id = v.column3 FROM (VALUES",
+        "UPDATE job SET place = v.column2 FROM (VALUES",
         ") AS v WHERE job.id = v.column1 AND job.place = 0 RETURNING job.id",
         jobs,
         |row, job| {
-            row.text(&job.id).add(job.place).text(&job.subject_id);
+            row.text(&job.id).add(job.place);
         },
     )
     .await?;
     returned.iter().map(|row| row.text("id")).collect()
+}
+
+/// Let jobs (id) carry these events (id) from now on.
+pub async fn set_subjects<'a>(
+    conn: &mut Conn,
+    carried: impl Iterator<Item = (&'a str, &'a str)>,
+) -> sqlx::Result<()> {
+    rows(
+        conn,
+        "UPDATE job SET subject_id = v.column2 FROM (VALUES",
+        ") AS v WHERE job.id = v.column1",
+        &carried.collect::<Vec<_>>(),
+        |row, (job_id, event_id)| {
+            row.text(*job_id).text(*event_id);
+        },
+    )
+    .await?;
+    Ok(())
 }
 
 /// When the next job that is not due yet will be: one of this kind that has its place, or, with
