@@ -488,18 +488,19 @@ pub async fn next_due(
     }
 }
 
-/// Take unclaimed jobs of these subjects off the table: only those that nobody has begun. Gives the
-/// subjects whose job went. In a transaction that holds the team.
+/// Take unclaimed sends of these messages off the table: only those that nobody has begun. Gives the
+/// messages whose send went. In a transaction that holds the messages' teams.
 pub async fn withdraw(
     store: &Store,
     conn: &mut Conn,
-    subjects: &[String],
+    messages: &[String],
     now: Millis,
 ) -> sqlx::Result<Withdrawn> {
     let found = with_list(
         conn,
-        "SELECT * FROM job WHERE stage = '' AND subject_id IN",
-        subjects,
+        // Other jobs have subjects too: events, and timers by their names.
+        "SELECT * FROM job WHERE kind = 'send' AND stage = '' AND subject_id IN",
+        messages,
         if store.backend == Backend::Postgres { "FOR UPDATE" } else { "" },
     )
     .await?;

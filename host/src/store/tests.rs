@@ -61,3 +61,20 @@ async fn a_claim_never_takes_a_job_as_it_was_before_its_settlement() {
     let again = job::claim(&store, wanted(8)).await.expect("claims");
     assert_eq!(again.iter().map(|job| job.step).collect::<Vec<_>>(), [1]);
 }
+
+/// Jobs of other kinds have subjects too, which a plugin may know: the event that it handles.
+#[tokio::test]
+async fn only_sends_are_withdrawn() {
+    let (store, _folder) = store().await;
+    let job = |id: &str, kind| Job {
+        place: 1,
+        subject_id: "named".to_owned(),
+        ..Job::new(id.to_owned(), "team_a", kind, NOW)
+    };
+    let jobs = [JobKind::Event, JobKind::Notify, JobKind::Send].map(|kind| job(kind.as_str(), kind));
+    let mut tx = store.begin().await.expect("begins");
+    job::insert(&mut tx, &jobs).await.expect("added");
+    let withdrawn = job::withdraw(&store, &mut tx, &["named".to_owned()], NOW).await.expect("taken");
+    assert_eq!(withdrawn.lanes, ["send"]);
+    assert_eq!(job::count(&mut tx).await.expect("counted"), 2);
+}
