@@ -12,6 +12,7 @@ use crate::flow::House;
 use crate::{App, Running};
 
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub struct Args {
     #[command(flatten)]
     serve: serve::Args,

@@ -10,6 +10,7 @@ use crate::http::auth;
 use crate::store::{Store, team};
 
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,

@@ -8,6 +8,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub struct Args {
     /// Where the service is
     #[arg(long, global = true, env = "SWITCHBOARD_URL", default_value = "http://127.0.0.1:8080")]

@@ -9,6 +9,7 @@ use crate::model::{Account, AccountState, ChannelType};
 use crate::store::{Conn, Store, account, team};
 
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub struct Args {
     #[command(flatten)]
     settings: Settings,
