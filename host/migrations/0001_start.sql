@@ -304,6 +304,7 @@ CREATE TABLE dead_letter (
     payload TEXT NOT NULL
 );
 CREATE INDEX dead_letter_team ON dead_letter (team_id, id);
+CREATE INDEX dead_letter_event ON dead_letter (event_id);
 
 -- A customer's address that events are posted to.
 CREATE TABLE endpoint (

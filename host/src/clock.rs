@@ -31,7 +31,10 @@ impl Clock {
 
     /// A clock that stands at `now` until [`Clock::advance`] moves it.
     pub fn manual(now: Millis) -> Self {
-        Self(Source::Manual(Arc::new(Manual { now: AtomicI64::new(now), moved: watch::Sender::new(now) })))
+        Self(Source::Manual(Arc::new(Manual {
+            now: AtomicI64::new(now),
+            moved: watch::Sender::new(now),
+        })))
     }
 
     /// Unix milliseconds.

@@ -173,19 +173,36 @@ impl Config {
 
     fn check(&self) -> Result<(), ConfigError> {
         let require = |holds: bool, key, problem: &str| {
-            if holds { Ok(()) } else { Err(ConfigError::Invalid { key, problem: problem.to_owned() }) }
+            if holds {
+                Ok(())
+            } else {
+                Err(ConfigError::Invalid { key, problem: problem.to_owned() })
+            }
         };
         let url = &self.database.url;
-        let known = url.is_empty() || url.starts_with("postgres://") || url.starts_with("postgresql://");
+        let known =
+            url.is_empty() || url.starts_with("postgres://") || url.starts_with("postgresql://");
         require(known, "database.url", "leave it empty for SQLite, or give postgres://…")?;
         require(self.database.connections > 0, "database.connections", "at least 1")?;
         require(self.delivery.attempts > 0, "delivery.attempts", "at least 1")?;
         require(self.delivery.concurrency > 0, "delivery.concurrency", "at least 1")?;
         require(self.outbox.attempts > 0, "outbox.attempts", "at least 1")?;
         require(self.notify.concurrency > 0, "notify.concurrency", "at least 1")?;
-        require(self.plugins.memory <= self.plugins.memory_max, "plugins.memory", "at most plugins.memory_max")?;
-        require(self.plugins.cpu <= self.plugins.cpu_max, "plugins.cpu", "at most plugins.cpu_max")?;
-        require(self.plugins.wall <= self.plugins.wall_max, "plugins.wall", "at most plugins.wall_max")
+        require(
+            self.plugins.memory <= self.plugins.memory_max,
+            "plugins.memory",
+            "at most plugins.memory_max",
+        )?;
+        require(
+            self.plugins.cpu <= self.plugins.cpu_max,
+            "plugins.cpu",
+            "at most plugins.cpu_max",
+        )?;
+        require(
+            self.plugins.wall <= self.plugins.wall_max,
+            "plugins.wall",
+            "at most plugins.wall_max",
+        )
     }
 }
 

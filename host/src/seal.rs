@@ -45,8 +45,12 @@ impl Seal {
     }
 
     fn from_base64(text: &str) -> anyhow::Result<Self> {
-        let Ok(bytes) = STANDARD.decode(text.trim()) else { bail!("the key is base64 of 32 bytes") };
-        let Ok(key) = <[u8; 32]>::try_from(bytes) else { bail!("the key is base64 of exactly 32 bytes") };
+        let Ok(bytes) = STANDARD.decode(text.trim()) else {
+            bail!("the key is base64 of 32 bytes")
+        };
+        let Ok(key) = <[u8; 32]>::try_from(bytes) else {
+            bail!("the key is base64 of exactly 32 bytes")
+        };
         Ok(Self::new(&key))
     }
 
@@ -65,7 +69,9 @@ impl Seal {
     /// When it was sealed with another key or for another place, or is damaged.
     pub fn open(&self, context: &str, sealed: &str) -> anyhow::Result<String> {
         let bytes = STANDARD.decode(sealed).context("a sealed secret is not base64")?;
-        let Some((nonce, sealed)) = bytes.split_at_checked(NONCE) else { bail!("a sealed secret is cut short") };
+        let Some((nonce, sealed)) = bytes.split_at_checked(NONCE) else {
+            bail!("a sealed secret is cut short")
+        };
         let payload = Payload { msg: sealed, aad: context.as_bytes() };
         let plain = self
             .0
@@ -108,11 +114,15 @@ mod tests {
     fn the_key_is_made_once_and_for_its_owner_alone() {
         let folder = tempfile::tempdir().expect("a folder");
         let sealed = Seal::open_or_create(folder.path()).expect("made").seal("x", "hush");
-        assert_eq!(Seal::open_or_create(folder.path()).expect("read").open("x", &sealed).expect("opens"), "hush");
+        assert_eq!(
+            Seal::open_or_create(folder.path()).expect("read").open("x", &sealed).expect("opens"),
+            "hush"
+        );
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let mode = std::fs::metadata(folder.path().join("key")).expect("a file").permissions().mode();
+            let mode =
+                std::fs::metadata(folder.path().join("key")).expect("a file").permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
     }

@@ -6,6 +6,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use crate::{build, steps};
+
 const TARGET: &str = "wasm32-wasip2";
 
 /// Build all plugins into `target/plugins/<package>.wasm` and give their paths, sorted.
@@ -23,7 +25,7 @@ pub fn build_all(root: &Path, switchboard: &Path, progress: impl Fn(&str)) -> Re
     let mut cargo = cargo(root);
     cargo.args(["build", "--target", TARGET, "--profile", "plugin"]);
     cargo.args(guests.iter().flat_map(|guest| ["--package", &guest.package]));
-    run(&mut cargo)?;
+    steps::run(&mut cargo)?;
     let out = root.join("target/plugins");
     std::fs::create_dir_all(&out)?;
     progress("putting the manifests in");
@@ -83,19 +85,12 @@ fn add_target(root: &Path, progress: impl Fn(&str)) -> Result<()> {
         return Ok(());
     }
     progress(&format!("adding the Rust target {TARGET}"));
-    run(Command::new("rustup").current_dir(root).args(["target", "add", TARGET]))
+    steps::run(Command::new("rustup").current_dir(root).args(["target", "add", TARGET]))
 }
 
-/// Cargo as a person would call it, with the flags of `.cargo/config.toml`.
+/// Cargo with the flags of `.cargo/config.toml`, which those of the environment would replace.
 fn cargo(root: &Path) -> Command {
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(root).env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    let mut cargo = build::cargo(root);
+    cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     cargo
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let status = command.status().with_context(|| format!("cannot start {name}"))?;
-    ensure!(status.success(), "{name} failed: see its message above");
-    Ok(())
 }

@@ -68,7 +68,11 @@ async fn commit<W: Work>(work: &W, batch: Vec<Waiting<W>>) {
             }
         }
         Err(error) => {
-            tracing::warn!(error = format!("{error:#}"), items = batch.len(), "a set failed; trying its items one by one");
+            tracing::warn!(
+                error = format!("{error:#}"),
+                items = batch.len(),
+                "a set failed; trying its items one by one"
+            );
             for waiting in batch {
                 let done = work.commit(std::slice::from_ref(&waiting.item)).await;
                 let _ = waiting.answer.send(done.and_then(|mut done| {

@@ -36,7 +36,8 @@ struct Dispatcher {
 pub async fn run(house: Arc<House>, stop: CancellationToken) {
     let slots = Arc::new(Semaphore::new(house.config.delivery.concurrency));
     let settle = Batcher::start(Arc::new(Settler(house.clone())));
-    let dispatcher = Arc::new(Dispatcher { house: house.clone(), settle, serial: tokio::sync::Mutex::new(()) });
+    let dispatcher =
+        Arc::new(Dispatcher { house: house.clone(), settle, serial: tokio::sync::Mutex::new(()) });
     let running = TaskTracker::new();
     loop {
         let claimed = match claim(&house, &slots).await {
@@ -72,7 +73,10 @@ struct Task {
     team: Arc<Team>,
 }
 
-async fn claim(house: &Arc<House>, slots: &Arc<Semaphore>) -> anyhow::Result<Vec<(Task, OwnedSemaphorePermit)>> {
+async fn claim(
+    house: &Arc<House>,
+    slots: &Arc<Semaphore>,
+) -> anyhow::Result<Vec<(Task, OwnedSemaphorePermit)>> {
     let free = slots.available_permits();
     let wanted = Wanted {
         kind: JobKind::Event,
@@ -101,8 +105,11 @@ async fn prepare(house: &Arc<House>, jobs: Vec<Job>) -> anyhow::Result<Vec<Task>
     }
     let mut conn = house.store.read().await?;
     let subjects: Vec<String> = jobs.iter().map(|job| job.subject_id.clone()).collect();
-    let events: HashMap<String, Arc<Event>> =
-        event::by_ids(&mut conn, &subjects).await?.into_iter().map(|(id, event)| (id, Arc::new(event))).collect();
+    let events: HashMap<String, Arc<Event>> = event::by_ids(&mut conn, &subjects)
+        .await?
+        .into_iter()
+        .map(|(id, event)| (id, Arc::new(event)))
+        .collect();
     let chat_ids: Vec<String> =
         events.values().map(|event| event.chat_id.clone()).filter(|id| !id.is_empty()).collect();
     let chats = chat::by_ids(&mut conn, &chat_ids).await?;
@@ -121,7 +128,11 @@ impl Dispatcher {
     async fn carry(self: Arc<Self>, task: Task, _slot: OwnedSemaphorePermit) {
         let id = task.job.id.clone();
         if let Err(error) = self.run(&task).await {
-            tracing::error!(job = id, error = format!("{error:#}"), "an event could not be settled; it stays queued");
+            tracing::error!(
+                job = id,
+                error = format!("{error:#}"),
+                "an event could not be settled; it stays queued"
+            );
         }
         job::release(&self.house.store, [id.as_str()]);
         self.house.wake.dispatch.notify_one();
@@ -147,14 +158,21 @@ impl Dispatcher {
         let conclude = |conclusion| Settlement { job: job.clone(), team: team.clone(), conclusion };
         let Some(event) = &task.event else { return Ok(conclude(Conclusion::Nothing)) };
         let Some(active) = target(task, event) else { return Ok(conclude(Conclusion::Nothing)) };
-        if On::of(&event.kind) == On::Message && task.chat.as_ref().is_some_and(|chat| !chat.assigned.is_empty()) {
+        if On::of(&event.kind) == On::Message
+            && task.chat.as_ref().is_some_and(|chat| !chat.assigned.is_empty())
+        {
             // A human answers here: the plugins stay silent.
             return Ok(conclude(Conclusion::Nothing));
         }
         if self.must_wait(active, event, job.lane.as_str()).await? {
-            return Ok(conclude(Conclusion::Park { event: event.clone(), install_id: active.install.id.clone() }));
+            return Ok(conclude(Conclusion::Park {
+                event: event.clone(),
+                install_id: active.install.id.clone(),
+            }));
         }
-        let Some(input) = self.input(event, active).await? else { return Ok(conclude(Conclusion::Nothing)) };
+        let Some(input) = self.input(event, active).await? else {
+            return Ok(conclude(Conclusion::Nothing));
+        };
         let attempt = task.job.attempts + 1;
         let outcome = if attempt > self.house.config.delivery.attempts {
             died(task.job.attempts)
@@ -162,7 +180,11 @@ impl Dispatcher {
             self.house.runtime.call(self.call(active, event, input, attempt)).await
         };
         metrics::counter!("switchboard_plugin_calls_total", "plugin" => active.install.plugin.clone()).increment(1);
-        Ok(conclude(Conclusion::Ran { event: event.clone(), install_id: active.install.id.clone(), outcome: Arc::new(outcome) }))
+        Ok(conclude(Conclusion::Ran {
+            event: event.clone(),
+            install_id: active.install.id.clone(),
+            outcome: Arc::new(outcome),
+        }))
     }
 
     fn call(&self, active: &Active, event: &Arc<Event>, input: Input, attempt: i64) -> Call {
@@ -194,7 +216,9 @@ impl Dispatcher {
     /// What the handler is given; `None` for a timer that was set anew or cancelled meanwhile.
     async fn input(&self, event: &Event, active: &Active) -> anyhow::Result<Option<Input>> {
         Ok(Some(match On::of(&event.kind) {
-            On::Message => Input::Message(Box::new(serde_json::from_value::<Message>(event.data.clone())?)),
+            On::Message => {
+                Input::Message(Box::new(serde_json::from_value::<Message>(event.data.clone())?))
+            }
             On::Status => Input::Status,
             On::Account => Input::Account,
             On::Event => Input::Event,
@@ -202,8 +226,11 @@ impl Dispatcher {
             On::Timer => {
                 let fire: Fire = serde_json::from_value(event.data["timer"].clone())?;
                 let mut conn = self.house.store.read().await?;
-                let timer = timer::get(&mut conn, &active.install.id, &fire.scope, &fire.name).await?;
-                let Some(timer) = timer.filter(|timer| timer.revision == fire.revision) else { return Ok(None) };
+                let timer =
+                    timer::get(&mut conn, &active.install.id, &fire.scope, &fire.name).await?;
+                let Some(timer) = timer.filter(|timer| timer.revision == fire.revision) else {
+                    return Ok(None);
+                };
                 Input::Timer { name: timer.spec.name, payload: timer.spec.payload }
             }
         }))
@@ -222,7 +249,8 @@ fn target<'a>(task: &'a Task, event: &Event) -> Option<&'a Active> {
 fn webhook(event: &Event) -> Input {
     use base64::Engine as _;
     let text = |name: &str| event.data[name].as_str().unwrap_or_default().to_owned();
-    let body = base64::engine::general_purpose::STANDARD.decode(text("body_base64")).unwrap_or_default();
+    let body =
+        base64::engine::general_purpose::STANDARD.decode(text("body_base64")).unwrap_or_default();
     let headers = serde_json::from_value(event.data["headers"].clone()).unwrap_or_default();
     Input::Webhook { method: text("method"), path: text("path"), headers, body }
 }

@@ -49,10 +49,11 @@ pub async fn run(house: Arc<House>, stop: CancellationToken) {
 }
 
 fn watcher(folder: &Path, told: Arc<Notify>) -> Option<notify::RecommendedWatcher> {
-    let watcher = notify::recommended_watcher(move |_| told.notify_one()).and_then(|mut watcher| {
-        watcher.watch(folder, RecursiveMode::NonRecursive)?;
-        Ok(watcher)
-    });
+    let watcher =
+        notify::recommended_watcher(move |_| told.notify_one()).and_then(|mut watcher| {
+            watcher.watch(folder, RecursiveMode::NonRecursive)?;
+            Ok(watcher)
+        });
     watcher.inspect_err(|error| tracing::warn!(%error, "the system tells no news of files; looking now and then")).ok()
 }
 
@@ -105,7 +106,10 @@ async fn install(house: &House, path: &Path) -> bool {
     let team_id = match first_team(house).await {
         Ok(Some(team_id)) => team_id,
         Ok(None) => {
-            tracing::info!(file, "waits for the first team: make one with `switchboard team create`");
+            tracing::info!(
+                file,
+                "waits for the first team: make one with `switchboard team create`"
+            );
             return false;
         }
         Err(error) => {
@@ -120,11 +124,25 @@ async fn install(house: &House, path: &Path) -> bool {
             return false;
         }
     };
-    match upload(house, &team_id, Upload { bytes, consent: Consent::All, accounts: None, config: None }).await {
+    match upload(
+        house,
+        &team_id,
+        Upload { bytes, consent: Consent::All, accounts: None, config: None },
+    )
+    .await
+    {
         Ok(install) => {
-            tracing::info!(file, plugin = install.plugin, version = install.version, generation = install.generation, "installed");
+            tracing::info!(
+                file,
+                plugin = install.plugin,
+                version = install.version,
+                generation = install.generation,
+                "installed"
+            );
         }
-        Err(error) => tracing::error!(file, code = error.code(), %error, "not installed; what ran before runs on"),
+        Err(error) => {
+            tracing::error!(file, code = error.code(), %error, "not installed; what ran before runs on")
+        }
     }
     true
 }

@@ -75,7 +75,12 @@ impl House {
 
     /// Wait for something to do: until woken, or the next job of this kind is due (`None`: one that
     /// has no place yet), or it is time to look anyway. True when told to stop.
-    pub async fn rest(&self, woken: &Notify, kind: Option<JobKind>, stop: &CancellationToken) -> bool {
+    pub async fn rest(
+        &self,
+        woken: &Notify,
+        kind: Option<JobKind>,
+        stop: &CancellationToken,
+    ) -> bool {
         if stop.is_cancelled() {
             return true;
         }
@@ -99,7 +104,6 @@ impl House {
         Ok(())
     }
 }
-
 
 /// Who is told after a commit. A stage that is busy when told looks again when it is done.
 #[derive(Debug)]
@@ -142,7 +146,9 @@ impl Default for Wake {
 /// How long to wait before another attempt: `first`, doubled with each that failed, at most `most`,
 /// and a fifth more or less by chance, so that what failed together does not come back together.
 pub fn backoff(first: Millis, most: Millis, failed: i64) -> Millis {
-    let doubled = first.saturating_mul(1_i64.checked_shl(u32::try_from(failed).unwrap_or(62).min(62)).unwrap_or(i64::MAX));
+    let doubled = first.saturating_mul(
+        1_i64.checked_shl(u32::try_from(failed).unwrap_or(62).min(62)).unwrap_or(i64::MAX),
+    );
     let wait = doubled.min(most).max(0);
     wait - wait / 5 + rand::rng().random_range(0..=2 * (wait / 5))
 }
@@ -155,7 +161,11 @@ mod tests {
     fn the_wait_doubles_up_to_the_most_and_never_overflows() {
         for failed in 0..100 {
             let wait = backoff(1000, 60_000, failed);
-            let plain = 1000_i64.checked_shl(failed as u32).filter(|wait| *wait > 0 && failed < 40).unwrap_or(60_000).min(60_000);
+            let plain = 1000_i64
+                .checked_shl(failed as u32)
+                .filter(|wait| *wait > 0 && failed < 40)
+                .unwrap_or(60_000)
+                .min(60_000);
             assert!((plain * 4 / 5..=plain * 6 / 5).contains(&wait), "{failed}: {wait}");
         }
     }

@@ -14,9 +14,15 @@ pub struct Reads(pub Arc<House>);
 
 #[async_trait]
 impl Host for Reads {
-    async fn state(&self, install_id: &str, scope: &Scope, key: &str) -> anyhow::Result<Option<StateEntry>> {
+    async fn state(
+        &self,
+        install_id: &str,
+        scope: &Scope,
+        key: &str,
+    ) -> anyhow::Result<Option<StateEntry>> {
         let now = self.0.clock.now();
-        let entry = state::get(&mut *self.0.store.read().await?, install_id, scope, key, now).await?;
+        let entry =
+            state::get(&mut *self.0.store.read().await?, install_id, scope, key, now).await?;
         Ok(entry.map(entry_of))
     }
 
@@ -51,13 +57,22 @@ impl Host for Reads {
         Ok(message::get(&mut *self.0.store.read().await?, team_id, message_id).await?)
     }
 
-    async fn history(&self, team_id: &str, chat_id: &str, before: &str, limit: i64) -> anyhow::Result<Vec<Message>> {
-        Ok(message::history(&mut *self.0.store.read().await?, team_id, chat_id, before, limit).await?)
+    async fn history(
+        &self,
+        team_id: &str,
+        chat_id: &str,
+        before: &str,
+        limit: i64,
+    ) -> anyhow::Result<Vec<Message>> {
+        Ok(message::history(&mut *self.0.store.read().await?, team_id, chat_id, before, limit)
+            .await?)
     }
 
     async fn secret(&self, install_id: &str, name: &str) -> anyhow::Result<Option<String>> {
         let sealed = plugin::secret(&mut *self.0.store.read().await?, install_id, name).await?;
-        sealed.map(|sealed| self.0.seal.open(&secret_context(install_id, name), &sealed)).transpose()
+        sealed
+            .map(|sealed| self.0.seal.open(&secret_context(install_id, name), &sealed))
+            .transpose()
     }
 }
 
@@ -67,5 +82,10 @@ pub fn secret_context(install_id: &str, name: &str) -> String {
 }
 
 fn entry_of(entry: state::Entry) -> StateEntry {
-    StateEntry { key: entry.key, value: entry.value, version: entry.version, expires_at: entry.expires_at }
+    StateEntry {
+        key: entry.key,
+        value: entry.value,
+        version: entry.version,
+        expires_at: entry.expires_at,
+    }
 }

@@ -22,7 +22,12 @@ pub fn numbers_for(events: &[Event]) -> BTreeMap<String, i64> {
 
 /// Write events in their order, with one job for the plugin chain and one for each endpoint that
 /// wants it. In a transaction that drew the numbers.
-pub async fn events(house: &House, conn: &mut Conn, numbers: &mut Numbers, events: Vec<Event>) -> anyhow::Result<()> {
+pub async fn events(
+    house: &House,
+    conn: &mut Conn,
+    numbers: &mut Numbers,
+    events: Vec<Event>,
+) -> anyhow::Result<()> {
     let lanes = write(house, conn, numbers, events).await?;
     job::promote(conn, &lanes).await?;
     Ok(())
@@ -42,7 +47,11 @@ pub async fn write(
 }
 
 /// The same for events that have their cursor already. The caller promotes the lanes.
-pub async fn numbered(house: &House, conn: &mut Conn, events: &[Event]) -> anyhow::Result<Vec<String>> {
+pub async fn numbered(
+    house: &House,
+    conn: &mut Conn,
+    events: &[Event],
+) -> anyhow::Result<Vec<String>> {
     let mut jobs = Vec::new();
     for event in events {
         jobs.extend(consumers(house, event).await?);
@@ -88,8 +97,13 @@ pub fn lane(event: &Event, consumer: &str) -> String {
 
 /// The event of a message that moved on: `message.sent` when it left, else `message.status`.
 pub fn status(house: &House, message: &Message, step: &Forward, at: Millis, cursor: i64) -> Event {
-    let kind = if step.status == Status::Sent { EventKind::MESSAGE_SENT } else { EventKind::MESSAGE_STATUS };
-    let provider_id = if step.provider_id.is_empty() { &message.provider_id } else { &step.provider_id };
+    let kind = if step.status == Status::Sent {
+        EventKind::MESSAGE_SENT
+    } else {
+        EventKind::MESSAGE_STATUS
+    };
+    let provider_id =
+        if step.provider_id.is_empty() { &message.provider_id } else { &step.provider_id };
     let mut data = json!({
         "message_id": message.id,
         "status": step.status,

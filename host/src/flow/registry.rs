@@ -73,11 +73,18 @@ async fn load(store: &Store, team_id: &str) -> anyhow::Result<Team> {
     let installs = rows.into_iter().filter_map(|row| match active(&row) {
         Ok(active) => Some(active),
         Err(error) => {
-            tracing::error!(install = row.id, error = format!("{error:#}"), "an install cannot be read; it is left out");
+            tracing::error!(
+                install = row.id,
+                error = format!("{error:#}"),
+                "an install cannot be read; it is left out"
+            );
             None
         }
     });
-    Ok(Team { installs: installs.collect(), endpoints: endpoint::enabled(&mut conn, team_id).await? })
+    Ok(Team {
+        installs: installs.collect(),
+        endpoints: endpoint::enabled(&mut conn, team_id).await?,
+    })
 }
 
 fn active(row: &InstallRow) -> anyhow::Result<Active> {
@@ -139,10 +146,14 @@ impl Active {
 /// status, the name of anything else.
 fn name_and_text(event: &Event) -> (String, String) {
     match event.kind.as_str() {
-        EventKind::MESSAGE_RECEIVED => match serde_json::from_value::<Message>(event.data.clone()) {
-            Ok(message) => (message.content.kind().to_owned(), message.content.as_text().to_owned()),
-            Err(_) => ("other".to_owned(), String::new()),
-        },
+        EventKind::MESSAGE_RECEIVED => {
+            match serde_json::from_value::<Message>(event.data.clone()) {
+                Ok(message) => {
+                    (message.content.kind().to_owned(), message.content.as_text().to_owned())
+                }
+                Err(_) => ("other".to_owned(), String::new()),
+            }
+        }
         EventKind::MESSAGE_SENT | EventKind::MESSAGE_STATUS => {
             (event.data["status"].as_str().unwrap_or_default().to_owned(), String::new())
         }

@@ -33,7 +33,11 @@ pub struct Draft {
 
 /// Write messages and the jobs that send them. Gives the lanes to promote. In a transaction that
 /// drew the drafts' numbers.
-pub async fn write(house: &House, conn: &mut Conn, drafts: Vec<Draft>) -> anyhow::Result<Vec<String>> {
+pub async fn write(
+    house: &House,
+    conn: &mut Conn,
+    drafts: Vec<Draft>,
+) -> anyhow::Result<Vec<String>> {
     if drafts.is_empty() {
         return Ok(Vec::new());
     }
@@ -48,8 +52,11 @@ pub async fn write(house: &House, conn: &mut Conn, drafts: Vec<Draft>) -> anyhow
     }
     let stored = message::insert(conn, &rows).await?;
     rows.retain(|row| stored.contains(&row.message.id));
-    let jobs: Vec<Job> =
-        rows.iter().filter(|row| row.message.status == Status::Pending).map(|row| job_of(house, row)).collect();
+    let jobs: Vec<Job> = rows
+        .iter()
+        .filter(|row| row.message.status == Status::Pending)
+        .map(|row| job_of(house, row))
+        .collect();
     job::insert(conn, &jobs).await?;
     Ok(jobs.into_iter().map(|job| job.lane).collect())
 }
@@ -104,7 +111,11 @@ fn job_of(house: &House, row: &NewMessage) -> Job {
 }
 
 /// The chat of each recipient; those of phone numbers are made where there is none.
-async fn chats_of(house: &House, conn: &mut Conn, drafts: &[Draft]) -> anyhow::Result<HashMap<Recipient, Chat>> {
+async fn chats_of(
+    house: &House,
+    conn: &mut Conn,
+    drafts: &[Draft],
+) -> anyhow::Result<HashMap<Recipient, Chat>> {
     let mut ids = Vec::new();
     let mut phones: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     for draft in drafts {
@@ -121,12 +132,20 @@ async fn chats_of(house: &House, conn: &mut Conn, drafts: &[Draft]) -> anyhow::R
     for ((account_id, phone), team_id) in phones {
         let Some(account) = account::get(conn, team_id, account_id).await? else { continue };
         let chat = chat_with(house, conn, &account, phone).await?;
-        chats.insert(Recipient::Phone { account_id: account_id.to_owned(), phone: phone.to_owned() }, chat);
+        chats.insert(
+            Recipient::Phone { account_id: account_id.to_owned(), phone: phone.to_owned() },
+            chat,
+        );
     }
     Ok(chats)
 }
 
-async fn chat_with(house: &House, conn: &mut Conn, account: &Account, phone: &str) -> anyhow::Result<Chat> {
+async fn chat_with(
+    house: &House,
+    conn: &mut Conn,
+    account: &Account,
+    phone: &str,
+) -> anyhow::Result<Chat> {
     let wanted = contact::Wanted {
         team_id: account.team_id.clone(),
         phone: phone.to_owned(),
@@ -182,7 +201,9 @@ pub async fn queue(house: &House, request: Request) -> anyhow::Result<Result<Mes
     house.sends.submit(accepted.draft).await?;
     let mut conn = house.store.read().await?;
     let stored = match &request.client_id {
-        Some(client_id) => message::by_client_id(&mut conn, &request.team_id, &account_id, client_id).await?,
+        Some(client_id) => {
+            message::by_client_id(&mut conn, &request.team_id, &account_id, client_id).await?
+        }
         None => message::get(&mut conn, &request.team_id, &message_id).await?,
     };
     Ok(stored.ok_or_else(|| refuse("not_found", "the chat is gone")))
@@ -197,7 +218,11 @@ struct Accepted {
 async fn accept(house: &House, request: &Request) -> anyhow::Result<Result<Accepted, Refused>> {
     let team_id = &request.team_id;
     let mut conn = house.store.read().await?;
-    let known = if request.to.starts_with('+') { None } else { chat::get(&mut conn, team_id, &request.to).await? };
+    let known = if request.to.starts_with('+') {
+        None
+    } else {
+        chat::get(&mut conn, team_id, &request.to).await?
+    };
     let wanted = known.as_ref().map(|chat| &chat.account_id).or(request.account_id.as_ref());
     let account = match wanted {
         Some(id) => account::get(&mut conn, team_id, id).await?,
@@ -213,7 +238,10 @@ async fn accept(house: &House, request: &Request) -> anyhow::Result<Result<Accep
         }
         None if is_phone(&request.to) => {
             let contact = contact::by_phone(&mut conn, team_id, &request.to).await?;
-            (Recipient::Phone { account_id: account.id.clone(), phone: request.to.clone() }, contact)
+            (
+                Recipient::Phone { account_id: account.id.clone(), phone: request.to.clone() },
+                contact,
+            )
         }
         None => {
             let hint = "`to` is a phone number such as +15550001111, or the id of a chat";
@@ -245,7 +273,9 @@ fn only<T>(mut items: Vec<T>) -> Option<T> {
 /// E.164: a plus, and 7 to 15 digits of which the first is not 0.
 pub fn is_phone(text: &str) -> bool {
     let Some(digits) = text.strip_prefix('+') else { return false };
-    (7..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit())
+    (7..=15).contains(&digits.len())
+        && !digits.starts_with('0')
+        && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Queues the API's messages in sets. Weak, since the house holds it.
@@ -264,7 +294,9 @@ impl Work for Queuer {
         }
         let mut tx = house.store.begin().await?;
         let mut numbers = team::draw(&mut tx, &wanted).await?;
-        let numbered = drafts.iter().map(|draft| Draft { place: numbers.next(&draft.team_id), ..draft.clone() });
+        let numbered = drafts
+            .iter()
+            .map(|draft| Draft { place: numbers.next(&draft.team_id), ..draft.clone() });
         let lanes = write(&house, &mut tx, numbered.collect()).await?;
         job::promote(&mut tx, &lanes).await?;
         house.commit(tx).await?;
@@ -276,10 +308,14 @@ impl Work for Queuer {
 pub async fn cancel(house: &House, team_id: &str, message_id: &str) -> anyhow::Result<bool> {
     let mut tx = house.store.begin().await?;
     team::draw(&mut tx, &BTreeMap::from([(team_id.to_owned(), 1)])).await?;
-    if message::get(&mut tx, team_id, message_id).await?.is_none_or(|message| message.status != Status::Pending) {
+    if message::get(&mut tx, team_id, message_id)
+        .await?
+        .is_none_or(|message| message.status != Status::Pending)
+    {
         return Ok(false);
     }
-    let withdrawn = job::withdraw(&house.store, &mut tx, &[message_id.to_owned()], house.clock.now()).await?;
+    let withdrawn =
+        job::withdraw(&house.store, &mut tx, &[message_id.to_owned()], house.clock.now()).await?;
     if withdrawn.subjects.is_empty() {
         return Ok(false);
     }
@@ -298,7 +334,9 @@ pub async fn read_signal(
     message_id: &str,
 ) -> anyhow::Result<Option<Job>> {
     let found = message::get(conn, team_id, message_id).await?;
-    let Some(message) = found.filter(|message| message.direction == Direction::In) else { return Ok(None) };
+    let Some(message) = found.filter(|message| message.direction == Direction::In) else {
+        return Ok(None);
+    };
     chat::mark_read(conn, team_id, &message.chat_id).await?;
     let payload = json!({ "signal": "read", "provider_id": message.provider_id, "contact_id": message.contact_id });
     Ok(Some(signal(house, team_id, &message.account_id, payload)))
@@ -335,7 +373,9 @@ mod tests {
         for good in ["+15550001111", "+4915112345678"] {
             assert!(is_phone(good), "{good}");
         }
-        for bad in ["15550001111", "+0555000111", "+1555", "+1555000111122223", "+1555000a111", "", "+"] {
+        for bad in
+            ["15550001111", "+0555000111", "+1555", "+1555000111122223", "+1555000a111", "", "+"]
+        {
             assert!(!is_phone(bad), "{bad}");
         }
     }

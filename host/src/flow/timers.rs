@@ -78,7 +78,9 @@ async fn ripen(house: &House) -> anyhow::Result<usize> {
 /// none: its job finds no event and settles silently.
 async fn fire(house: &House, conn: &mut Conn, job: &Job) -> anyhow::Result<Option<Event>> {
     let fire: Fire = serde_json::from_str(&job.payload)?;
-    let Some(timer) = timer::get(conn, &job.target_id, &fire.scope, &fire.name).await? else { return Ok(None) };
+    let Some(timer) = timer::get(conn, &job.target_id, &fire.scope, &fire.name).await? else {
+        return Ok(None);
+    };
     if timer.revision != fire.revision {
         return Ok(None);
     }
@@ -102,7 +104,10 @@ async fn fire(house: &House, conn: &mut Conn, job: &Job) -> anyhow::Result<Optio
 
 /// Times that passed while nothing ran fire once, now; the next is after the present.
 async fn next_fire(house: &House, conn: &mut Conn, timer: &Timer) -> anyhow::Result<()> {
-    let Some(due_at) = cron::next(&timer.spec.cron, &timer.spec.time_zone, house.clock.now())? else { return Ok(()) };
+    let Some(due_at) = cron::next(&timer.spec.cron, &timer.spec.time_zone, house.clock.now())?
+    else {
+        return Ok(());
+    };
     timer::move_on(conn, timer, due_at).await?;
     job::insert(conn, &[waiting_job(house, timer, due_at)?]).await?;
     Ok(())
@@ -117,15 +122,23 @@ pub async fn arm(conn: &mut Conn, house: &House, timer: &Timer) -> anyhow::Resul
 }
 
 /// Take a timer away, and the job that waits to fire it.
-pub async fn disarm(conn: &mut Conn, install_id: &str, scope: &Scope, name: &str) -> anyhow::Result<()> {
+pub async fn disarm(
+    conn: &mut Conn,
+    install_id: &str,
+    scope: &Scope,
+    name: &str,
+) -> anyhow::Result<()> {
     timer::remove(conn, install_id, scope, name).await?;
     job::remove_waiting(conn, &timer::subject(install_id, scope, name)).await?;
     Ok(())
 }
 
 fn waiting_job(house: &House, timer: &Timer, due_at: Millis) -> anyhow::Result<Job> {
-    let fire =
-        Fire { scope: timer.spec.scope.clone(), name: timer.spec.name.clone(), revision: timer.revision };
+    let fire = Fire {
+        scope: timer.spec.scope.clone(),
+        name: timer.spec.name.clone(),
+        revision: timer.revision,
+    };
     let about = if timer.chat_id.is_empty() { &timer.install_id } else { &timer.chat_id };
     Ok(Job {
         lane: format!("/{about}"),

@@ -64,7 +64,9 @@ pub async fn guard(State(gate): State<Arc<Gate>>, mut request: Request, next: Ne
 
 async fn caller(house: &House, headers: &HeaderMap) -> Result<Caller, ApiError> {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let key = given.and_then(|text| text.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let key = given
+        .and_then(|text| text.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let Some((_, key)) = key else { return Err(ApiError::unauthorized()) };
     let mut conn = house.store.read().await?;
     // What is looked up is a hash: how long that takes tells nothing about a key.
@@ -117,7 +119,13 @@ impl Windows {
         *count = count.saturating_add(u32::from(granted));
         let resets_at = (minute + 1) * MINUTE / 1000;
         let resets_in = (resets_at - now.div_euclid(1000)).max(1);
-        Room { granted, limit: self.limit, remaining: self.limit.saturating_sub(*count), resets_at, resets_in }
+        Room {
+            granted,
+            limit: self.limit,
+            remaining: self.limit.saturating_sub(*count),
+            resets_at,
+            resets_in,
+        }
     }
 }
 
@@ -127,8 +135,14 @@ impl Room {
             return;
         }
         headers.insert(HeaderName::from_static("x-ratelimit-limit"), HeaderValue::from(self.limit));
-        headers.insert(HeaderName::from_static("x-ratelimit-remaining"), HeaderValue::from(self.remaining));
-        headers.insert(HeaderName::from_static("x-ratelimit-reset"), HeaderValue::from(self.resets_at));
+        headers.insert(
+            HeaderName::from_static("x-ratelimit-remaining"),
+            HeaderValue::from(self.remaining),
+        );
+        headers.insert(
+            HeaderName::from_static("x-ratelimit-reset"),
+            HeaderValue::from(self.resets_at),
+        );
     }
 }
 

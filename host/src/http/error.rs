@@ -45,7 +45,11 @@ impl ApiError {
 
     /// 401 `unauthorized`.
     pub fn unauthorized() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "give a valid API key as `Authorization: Bearer <key>`")
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "give a valid API key as `Authorization: Bearer <key>`",
+        )
     }
 
     /// 429 `rate_limited`, to be tried again after so many seconds.
@@ -122,12 +126,18 @@ impl From<InstallError> for ApiError {
     fn from(error: InstallError) -> Self {
         let (code, message) = (error.code(), error.to_string());
         match error {
-            InstallError::Plugin(plugin) if !plugin.is_of_the_plugin() => anyhow::Error::from(plugin).into(),
+            InstallError::Plugin(plugin) if !plugin.is_of_the_plugin() => {
+                anyhow::Error::from(plugin).into()
+            }
             InstallError::Internal(error) => error.into(),
             InstallError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, code, message),
             InstallError::ConsentRequired(new) => Self::conflict(code, message).with_details(new),
-            InstallError::Config(problems) => Self::new(StatusCode::BAD_REQUEST, code, message).with_details(problems),
-            InstallError::Plugin(_) | InstallError::Invalid(_) => Self::new(StatusCode::BAD_REQUEST, code, message),
+            InstallError::Config(problems) => {
+                Self::new(StatusCode::BAD_REQUEST, code, message).with_details(problems)
+            }
+            InstallError::Plugin(_) | InstallError::Invalid(_) => {
+                Self::new(StatusCode::BAD_REQUEST, code, message)
+            }
         }
     }
 }
@@ -189,7 +199,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_plugin_asks_anew_is_listed() {
-        let (status, body) = body(InstallError::ConsentRequired(vec!["set timers".into()]).into()).await;
+        let (status, body) =
+            body(InstallError::ConsentRequired(vec!["set timers".into()]).into()).await;
         assert_eq!(status, StatusCode::CONFLICT);
         assert_eq!(body["error"]["code"], "consent_required");
         assert_eq!(body["error"]["details"], json!(["set timers"]));

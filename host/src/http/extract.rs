@@ -28,7 +28,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let axum::extract::Path(path) = axum::extract::Path::from_request_parts(parts, state).await?;
+        let axum::extract::Path(path) =
+            axum::extract::Path::from_request_parts(parts, state).await?;
         Ok(Self(path))
     }
 }
@@ -40,7 +41,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let axum::extract::Query(query) = axum::extract::Query::from_request_parts(parts, state).await?;
+        let axum::extract::Query(query) =
+            axum::extract::Query::from_request_parts(parts, state).await?;
         Ok(Self(query))
     }
 }
@@ -100,7 +102,8 @@ pub fn phone_number(written: &str, field: &str) -> Result<String, ApiError> {
     if valid {
         return Ok(phone);
     }
-    let message = format!("{field}: give a phone number with its country, such as \"+15550100123\"");
+    let message =
+        format!("{field}: give a phone number with its country, such as \"+15550100123\"");
     Err(ApiError::new(StatusCode::BAD_REQUEST, "invalid_phone_number", message))
 }
 
@@ -117,8 +120,9 @@ pub fn iso(millis: i64) -> Value {
     if millis == 0 {
         return Value::Null;
     }
-    chrono::DateTime::from_timestamp_millis(millis)
-        .map_or(Value::Null, |moment| moment.to_rfc3339_opts(chrono::SecondsFormat::Millis, true).into())
+    chrono::DateTime::from_timestamp_millis(millis).map_or(Value::Null, |moment| {
+        moment.to_rfc3339_opts(chrono::SecondsFormat::Millis, true).into()
+    })
 }
 
 #[cfg(test)]

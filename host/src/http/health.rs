@@ -21,8 +21,14 @@ pub async fn ready(State(house): State<Arc<House>>) -> Response {
     match waiting(&house).await {
         Ok(jobs) => Json(json!({ "status": "ok", "jobs": jobs })).into_response(),
         Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "not ready: the database does not answer");
-            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "unavailable", "database": "does not answer" })))
+            tracing::error!(
+                error = format!("{error:#}"),
+                "not ready: the database does not answer"
+            );
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                Json(json!({ "status": "unavailable", "database": "does not answer" })),
+            )
                 .into_response()
         }
     }

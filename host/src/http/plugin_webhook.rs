@@ -70,10 +70,15 @@ pub async fn receive(
 }
 
 /// The install and the mode of its route; 404 for what is not there.
-async fn route(house: &House, install_id: &str, path: &str) -> Result<(InstallRow, RouteMode, String), ApiError> {
+async fn route(
+    house: &House,
+    install_id: &str,
+    path: &str,
+) -> Result<(InstallRow, RouteMode, String), ApiError> {
     let unknown = || ApiError::not_found("webhook", &format!("/x/{install_id}/{path}"));
     let found = plugin::install_by_id(&mut *house.store.read().await?, install_id).await?;
-    let install = found.filter(|install| install.state != InstallState::Removed).ok_or_else(unknown)?;
+    let install =
+        found.filter(|install| install.state != InstallState::Removed).ok_or_else(unknown)?;
     let manifest = Manifest::parse(&install.manifest).map_err(anyhow::Error::from)?;
     let path = format!("/{path}");
     let route = manifest.routes.iter().find(|route| route.path == path).ok_or_else(unknown)?;
@@ -136,9 +141,15 @@ async fn store(house: &House, delivery: &Delivery) -> Result<String, ApiError> {
 
 /// Headers as text, without those that carry somebody's credentials to us or speak of the connection.
 fn plain_headers(headers: &HeaderMap) -> Vec<(String, String)> {
-    let kept = |name: &HeaderName| ![header::COOKIE, header::CONNECTION, header::TRANSFER_ENCODING].contains(name);
+    let kept = |name: &HeaderName| {
+        ![header::COOKIE, header::CONNECTION, header::TRANSFER_ENCODING].contains(name)
+    };
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).replace('\0', "");
-    headers.iter().filter(|(name, _)| kept(name)).map(|(name, value)| (name.to_string(), text(value))).collect()
+    headers
+        .iter()
+        .filter(|(name, _)| kept(name))
+        .map(|(name, value)| (name.to_string(), text(value)))
+        .collect()
 }
 
 /// Between two looks: a busy host commits more often than a reply can come.
@@ -157,7 +168,9 @@ async fn reply(
         loop {
             commits.mark_unchanged();
             let mut conn = house.store.read().await?;
-            if let Some(reply) = webhook::reply(&mut conn, &delivery.install.id, &delivery.id).await? {
+            if let Some(reply) =
+                webhook::reply(&mut conn, &delivery.install.id, &delivery.id).await?
+            {
                 return Ok(answer(&reply));
             }
             if !job::is_under_way(&mut conn, &delivery.install.team_id, event_id).await? {
@@ -187,21 +200,32 @@ fn timed_out() -> ApiError {
 
 /// The stored reply as a response; headers that are none are left out.
 fn answer(reply: &webhook::StoredReply) -> Response {
-    let status = u16::try_from(reply.status).ok().and_then(|status| StatusCode::from_u16(status).ok());
+    let status =
+        u16::try_from(reply.status).ok().and_then(|status| StatusCode::from_u16(status).ok());
     let body = STANDARD.decode(&reply.body).unwrap_or_default();
     let mut response = (status.unwrap_or(StatusCode::BAD_GATEWAY), body).into_response();
     // A plugin's reply is served beside the API: no browser may take it for a page of ours.
     response.headers_mut().remove(header::CONTENT_TYPE);
     for (name, value) in &reply.headers {
-        let ours = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, header::SET_COOKIE];
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+        let ours = [
+            header::CONTENT_LENGTH,
+            header::TRANSFER_ENCODING,
+            header::CONNECTION,
+            header::SET_COOKIE,
+        ];
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
             && !ours.contains(&name)
         {
             response.headers_mut().append(name, value);
         }
     }
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+    response
+        .headers_mut()
+        .insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
     response
 }
 
@@ -227,7 +251,12 @@ mod tests {
             install_id: "ins_1".into(),
             delivery_id: "d".into(),
             status: 201,
-            headers: vec![header("x-a", "1"), header("set-cookie", "a=b"), header("content-length", "99"), header("b\nd", "x")],
+            headers: vec![
+                header("x-a", "1"),
+                header("set-cookie", "a=b"),
+                header("content-length", "99"),
+                header("b\nd", "x"),
+            ],
             body: STANDARD.encode("ok"),
             at: 0,
         };

@@ -10,7 +10,9 @@ use axum::routing::{any, delete, get, post, put};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::api::{accounts, chats, contacts, dead_letters, endpoints, events, keys, messages, plugins};
+use super::api::{
+    accounts, chats, contacts, dead_letters, endpoints, events, keys, messages, plugins,
+};
 use super::auth::{self, Gate};
 use super::error::ApiError;
 use super::wiring::Phones;
@@ -70,7 +72,10 @@ fn api(house: &Arc<House>) -> Router<Arc<House>> {
         .route("/plugins/{id}/config", get(plugins::config).put(plugins::set_config))
         .route("/plugins/{id}/grants", get(plugins::grants).put(plugins::set_grants))
         .route("/plugins/{id}/secrets", get(plugins::secrets))
-        .route("/plugins/{id}/secrets/{name}", put(plugins::set_secret).delete(plugins::delete_secret))
+        .route(
+            "/plugins/{id}/secrets/{name}",
+            put(plugins::set_secret).delete(plugins::delete_secret),
+        )
         .route("/plugins/{id}/suspend", post(plugins::suspend))
         .route("/plugins/{id}/resume", post(plugins::resume))
         .route("/plugins/{id}/logs", get(plugins::logs))
@@ -80,7 +85,10 @@ fn api(house: &Arc<House>) -> Router<Arc<House>> {
         .route("/dead-letters/{id}", get(dead_letters::get))
         .route("/dead-letters/{id}/replay", post(dead_letters::replay))
         .route("/endpoints", get(endpoints::list).post(endpoints::create))
-        .route("/endpoints/{id}", get(endpoints::get).patch(endpoints::change).delete(endpoints::delete))
+        .route(
+            "/endpoints/{id}",
+            get(endpoints::get).patch(endpoints::change).delete(endpoints::delete),
+        )
         .route("/endpoints/{id}/attempts", get(endpoints::attempts))
         .route("/endpoints/{id}/test", post(endpoints::test))
         .route("/keys", get(keys::list).post(keys::create))

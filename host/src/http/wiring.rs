@@ -46,7 +46,12 @@ impl sandbox::House for Phones {
         Ok(account::by_ids(&mut conn, &[account_id.to_owned()]).await?.pop())
     }
 
-    async fn chat_page(&self, account_id: &str, phone: &str, limit: i64) -> anyhow::Result<Vec<Message>> {
+    async fn chat_page(
+        &self,
+        account_id: &str,
+        phone: &str,
+        limit: i64,
+    ) -> anyhow::Result<Vec<Message>> {
         let mut conn = self.house.store.read().await?;
         Ok(message::with_phone(&mut conn, account_id, phone, limit).await?)
     }

@@ -7,22 +7,48 @@ use serde_json::Value;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Content {
-    Text { text: String },
-    Image { image: Media },
-    Audio { audio: Media },
-    Video { video: Media },
-    Document { document: Media },
-    Sticker { sticker: Media },
-    Location { location: Location },
+    Text {
+        text: String,
+    },
+    Image {
+        image: Media,
+    },
+    Audio {
+        audio: Media,
+    },
+    Video {
+        video: Media,
+    },
+    Document {
+        document: Media,
+    },
+    Sticker {
+        sticker: Media,
+    },
+    Location {
+        location: Location,
+    },
     /// Contact cards, as the Cloud API writes them.
-    Contacts { contacts: Vec<Value> },
-    Template { template: Value },
-    Interactive { interactive: Interactive },
-    Reaction { reaction: Reaction },
+    Contacts {
+        contacts: Vec<Value>,
+    },
+    Template {
+        template: Value,
+    },
+    Interactive {
+        interactive: Interactive,
+    },
+    Reaction {
+        reaction: Reaction,
+    },
     /// For the team's own people; never sent.
-    Note { text: String },
+    Note {
+        text: String,
+    },
     /// Anything a channel knows and we do not yet.
-    Other { other: Value },
+    Other {
+        other: Value,
+    },
 }
 
 /// A file: an address to fetch it from, or the id of a stored one.
@@ -158,7 +184,8 @@ impl Content {
     /// Check what every channel would refuse: empty or over-long texts, media without a source,
     /// places off the globe, too many buttons, a NUL character anywhere.
     pub fn check(&self) -> Result<(), ContentError> {
-        let refuse = |field, problem: &str| Err(ContentError { field, problem: problem.to_owned() });
+        let refuse =
+            |field, problem: &str| Err(ContentError { field, problem: problem.to_owned() });
         if serde_json::to_string(self).unwrap_or_default().contains("\\u0000") {
             return refuse("type", "a message cannot hold a NUL character");
         }
@@ -166,7 +193,9 @@ impl Content {
             return refuse("text", "at most 4096 characters");
         }
         match self {
-            Self::Text { text } | Self::Note { text } if text.trim().is_empty() => refuse("text", "is empty"),
+            Self::Text { text } | Self::Note { text } if text.trim().is_empty() => {
+                refuse("text", "is empty")
+            }
             Self::Image { image: media } => media.check("image"),
             Self::Audio { audio: media } => media.check("audio"),
             Self::Video { video: media } => media.check("video"),
@@ -175,9 +204,15 @@ impl Content {
             Self::Location { location } => {
                 let on_globe = (-90.0..=90.0).contains(&location.latitude)
                     && (-180.0..=180.0).contains(&location.longitude);
-                if on_globe { Ok(()) } else { refuse("location", "latitude -90 to 90, longitude -180 to 180") }
+                if on_globe {
+                    Ok(())
+                } else {
+                    refuse("location", "latitude -90 to 90, longitude -180 to 180")
+                }
             }
-            Self::Contacts { contacts } if contacts.is_empty() => refuse("contacts", "at least one card"),
+            Self::Contacts { contacts } if contacts.is_empty() => {
+                refuse("contacts", "at least one card")
+            }
             Self::Interactive { interactive } => interactive.check(),
             Self::Reaction { reaction } if reaction.message_id.is_empty() => {
                 refuse("reaction", "message_id says which message")
@@ -199,15 +234,17 @@ impl Media {
         if self.url.is_some() != self.id.is_some() {
             return Ok(());
         }
-        Err(ContentError { field, problem: "give either a url or the id of a stored file".to_owned() })
+        Err(ContentError {
+            field,
+            problem: "give either a url or the id of a stored file".to_owned(),
+        })
     }
 }
 
 impl Interactive {
     fn check(&self) -> Result<(), ContentError> {
-        let refuse = |problem: &str| {
-            Err(ContentError { field: "interactive", problem: problem.to_owned() })
-        };
+        let refuse =
+            |problem: &str| Err(ContentError { field: "interactive", problem: problem.to_owned() });
         if self.reply.is_some() {
             return Ok(());
         }

@@ -10,24 +10,62 @@ use super::{Content, Millis, OptIn};
 #[serde(tag = "effect", rename_all = "snake_case")]
 pub enum Effect {
     /// Queue a message; its id is made by the host at the call.
-    Send { message_id: String, to: Recipient, content: Content, options: SendOptions },
+    Send {
+        message_id: String,
+        to: Recipient,
+        content: Content,
+        options: SendOptions,
+    },
     /// Tell the customer that we read up to this message.
-    MarkRead { message_id: String },
-    Typing { chat_id: String },
+    MarkRead {
+        message_id: String,
+    },
+    Typing {
+        chat_id: String,
+    },
     /// Cancel a message that nobody has begun to send.
-    Cancel { message_id: String },
+    Cancel {
+        message_id: String,
+    },
     SetTimer(TimerSpec),
-    CancelTimer { scope: Scope, name: String },
+    CancelTimer {
+        scope: Scope,
+        name: String,
+    },
     /// Write (or, with no value, delete) a key.
-    SetState { scope: Scope, key: String, value: Option<String>, expires_at: Option<Millis> },
+    SetState {
+        scope: Scope,
+        key: String,
+        value: Option<String>,
+        expires_at: Option<Millis>,
+    },
     /// Put (or, with no value, take away) a tag.
-    Tag { contact_id: String, tag: String, value: Option<String> },
-    Rename { contact_id: String, name: String },
-    Consent { contact_id: String, opt_in: OptIn, reason: String },
+    Tag {
+        contact_id: String,
+        tag: String,
+        value: Option<String>,
+    },
+    Rename {
+        contact_id: String,
+        name: String,
+    },
+    Consent {
+        contact_id: String,
+        opt_in: OptIn,
+        reason: String,
+    },
     /// Name who answers in a chat; empty hands it back to the plugins.
-    Assign { chat_id: String, who: String, reason: String },
+    Assign {
+        chat_id: String,
+        who: String,
+        reason: String,
+    },
     /// An event of the plugin's own.
-    Emit { event_id: String, name: String, data: Value },
+    Emit {
+        event_id: String,
+        name: String,
+        data: Value,
+    },
 }
 
 /// Where a message goes.

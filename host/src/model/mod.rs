@@ -5,10 +5,14 @@ mod effect;
 mod event;
 mod words;
 
-pub use content::{Button, Content, ContentError, Interactive, Location, Media, Reaction, Reply, Row};
+pub use content::{
+    Button, Content, ContentError, Interactive, Location, Media, Reaction, Reply, Row,
+};
 pub use effect::{Effect, Recipient, Scope, SendOptions, TimerSpec};
 pub use event::{Event, EventKind, Inbound, InboundMessage, InboundStatus, MAX_DEPTH};
-pub use words::{AccountState, ChannelType, Direction, FaultClass, InstallState, JobKind, OptIn, Status};
+pub use words::{
+    AccountState, ChannelType, Direction, FaultClass, InstallState, JobKind, OptIn, Status,
+};
 
 use serde::{Deserialize, Serialize};
 

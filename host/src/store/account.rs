@@ -20,10 +20,14 @@ fn from_row(row: &AnyRow) -> sqlx::Result<Account> {
 }
 
 pub async fn insert(conn: &mut Conn, account: &Account) -> sqlx::Result<()> {
-    let mut sql =
-        Sql::new("INSERT INTO account (id, team_id, channel, nickname, phone, state, reason, created_at) VALUES (");
+    let mut sql = Sql::new(
+        "INSERT INTO account (id, team_id, channel, nickname, phone, state, reason, created_at) VALUES (",
+    );
     sql.bind(account.id.clone()).push(", ").bind(account.team_id.clone()).push(", ");
-    sql.bind(account.channel.as_str().to_owned()).push(", ").bind(account.nickname.clone()).push(", ");
+    sql.bind(account.channel.as_str().to_owned())
+        .push(", ")
+        .bind(account.nickname.clone())
+        .push(", ");
     sql.bind(account.phone.clone()).push(", ").bind(account.state.as_str().to_owned()).push(", ");
     sql.bind(account.reason.clone()).push(", ").bind(account.created_at).push(")");
     sql.execute(conn).await?;
@@ -32,7 +36,11 @@ pub async fn insert(conn: &mut Conn, account: &Account) -> sqlx::Result<()> {
 
 /// Of any team: for what comes in from a channel, which knows no teams.
 pub async fn by_ids(conn: &mut Conn, ids: &[String]) -> sqlx::Result<Vec<Account>> {
-    with_list(conn, "SELECT * FROM account WHERE id IN", ids, "").await?.iter().map(from_row).collect()
+    with_list(conn, "SELECT * FROM account WHERE id IN", ids, "")
+        .await?
+        .iter()
+        .map(from_row)
+        .collect()
 }
 
 pub async fn get(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Option<Account>> {
@@ -42,7 +50,12 @@ pub async fn get(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Optio
 }
 
 /// A team's accounts, oldest first, after the one with id `after`.
-pub async fn list(conn: &mut Conn, team_id: &str, after: &str, limit: i64) -> sqlx::Result<Vec<Account>> {
+pub async fn list(
+    conn: &mut Conn,
+    team_id: &str,
+    after: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Account>> {
     let mut sql = Sql::new("SELECT * FROM account WHERE team_id = ");
     sql.bind(team_id.to_owned()).push(" AND id > ").bind(after.to_owned());
     sql.push(" ORDER BY id LIMIT ").bind(limit);
@@ -74,7 +87,12 @@ pub async fn set_state(
     Ok(())
 }
 
-pub async fn rename(conn: &mut Conn, team_id: &str, id: &str, nickname: &str) -> sqlx::Result<bool> {
+pub async fn rename(
+    conn: &mut Conn,
+    team_id: &str,
+    id: &str,
+    nickname: &str,
+) -> sqlx::Result<bool> {
     let mut sql = Sql::new("UPDATE account SET nickname = ");
     sql.bind(nickname.to_owned()).push(" WHERE team_id = ").bind(team_id.to_owned());
     sql.push(" AND id = ").bind(id.to_owned());
@@ -82,7 +100,11 @@ pub async fn rename(conn: &mut Conn, team_id: &str, id: &str, nickname: &str) ->
 }
 
 /// Open accounts with a message that is due, whose sender this node is or may become until `until`.
-pub async fn claim_senders(store: &Store, now: Millis, until: Millis) -> sqlx::Result<Vec<Account>> {
+pub async fn claim_senders(
+    store: &Store,
+    now: Millis,
+    until: Millis,
+) -> sqlx::Result<Vec<Account>> {
     let due = "SELECT * FROM account WHERE state = 'open' AND id IN \
                (SELECT account_id FROM job WHERE kind = 'send' AND head = 1 AND lease_until <= ";
     if store.backend == Backend::Sqlite {
@@ -92,7 +114,11 @@ pub async fn claim_senders(store: &Store, now: Millis, until: Millis) -> sqlx::R
         return sql.fetch(&mut conn).await?.iter().map(from_row).collect();
     }
     let mut sql = Sql::new("UPDATE account SET sender = ");
-    sql.bind(store.node).push(", sender_until = ").bind(until).push(" WHERE id IN (").push(&due.replace('*', "id"));
+    sql.bind(store.node)
+        .push(", sender_until = ")
+        .bind(until)
+        .push(" WHERE id IN (")
+        .push(&due.replace('*', "id"));
     sql.bind(now).push(" AND due_at <= ").bind(now).push(") AND (sender = ").bind(store.node);
     sql.push(" OR sender_until <= ").bind(now).push(") FOR UPDATE SKIP LOCKED) RETURNING *");
     let mut tx = store.begin().await?;
@@ -108,7 +134,10 @@ pub async fn keep_sender(store: &Store, id: &str, until: Millis) -> sqlx::Result
         Backend::Sqlite => Sql::new("SELECT id FROM account WHERE state = 'open' AND id = "),
         Backend::Postgres => {
             let mut sql = Sql::new("UPDATE account SET sender_until = ");
-            sql.bind(until).push(" WHERE sender = ").bind(store.node).push(" AND state = 'open' AND id = ");
+            sql.bind(until)
+                .push(" WHERE sender = ")
+                .bind(store.node)
+                .push(" AND state = 'open' AND id = ");
             sql
         }
     };

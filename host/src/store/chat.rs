@@ -23,7 +23,10 @@ fn from_row(row: &AnyRow) -> sqlx::Result<Chat> {
 
 /// The chat of each account and contact, made (from the given value) where there is none. In a
 /// transaction that holds the teams; one entry per account and contact, please.
-pub async fn ensure(conn: &mut Conn, wanted: &[Chat]) -> sqlx::Result<HashMap<(String, String), Chat>> {
+pub async fn ensure(
+    conn: &mut Conn,
+    wanted: &[Chat],
+) -> sqlx::Result<HashMap<(String, String), Chat>> {
     let key = |chat: &Chat| (chat.account_id.clone(), chat.contact_id.clone());
     let contacts: Vec<&str> = wanted.iter().map(|chat| chat.contact_id.as_str()).collect();
     let mut found = HashMap::new();
@@ -31,7 +34,8 @@ pub async fn ensure(conn: &mut Conn, wanted: &[Chat]) -> sqlx::Result<HashMap<(S
         let chat = from_row(&row)?;
         found.insert(key(&chat), chat);
     }
-    let missing: Vec<Chat> = wanted.iter().filter(|chat| !found.contains_key(&key(chat))).cloned().collect();
+    let missing: Vec<Chat> =
+        wanted.iter().filter(|chat| !found.contains_key(&key(chat))).cloned().collect();
     rows(
         conn,
         "INSERT INTO chat (id, team_id, account_id, contact_id, unread, assigned, last_message_at, last_inbound_at) VALUES",
@@ -88,7 +92,12 @@ pub async fn by_ids(conn: &mut Conn, ids: &[String]) -> sqlx::Result<HashMap<Str
 }
 
 /// A team's chats in order of id, after the one with id `after`.
-pub async fn list(conn: &mut Conn, team_id: &str, after: &str, limit: i64) -> sqlx::Result<Vec<Chat>> {
+pub async fn list(
+    conn: &mut Conn,
+    team_id: &str,
+    after: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Chat>> {
     let mut sql = Sql::new("SELECT * FROM chat WHERE team_id = ");
     sql.bind(team_id.to_owned()).push(" AND id > ").bind(after.to_owned());
     sql.push(" ORDER BY id LIMIT ").bind(limit);
@@ -111,7 +120,10 @@ pub async fn mark_read(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result
 }
 
 /// When each of these contacts last wrote or was written to, on any account.
-pub async fn last_message_at(conn: &mut Conn, contact_ids: &[String]) -> sqlx::Result<HashMap<String, Millis>> {
+pub async fn last_message_at(
+    conn: &mut Conn,
+    contact_ids: &[String],
+) -> sqlx::Result<HashMap<String, Millis>> {
     let head = "SELECT contact_id, MAX(last_message_at) AS last FROM chat WHERE contact_id IN";
     let found = with_list(conn, head, contact_ids, "GROUP BY contact_id").await?;
     found.iter().map(|row| Ok((row.text("contact_id")?, row.int("last")?))).collect()

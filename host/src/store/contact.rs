@@ -35,10 +35,16 @@ pub struct Wanted {
 
 /// The contact of each number, made where there is none. One entry per team and number, please.
 /// In a transaction that holds the teams.
-pub async fn ensure(conn: &mut Conn, wanted: &[Wanted]) -> sqlx::Result<HashMap<(String, String), Contact>> {
+pub async fn ensure(
+    conn: &mut Conn,
+    wanted: &[Wanted],
+) -> sqlx::Result<HashMap<(String, String), Contact>> {
     let mut found = by_phones(conn, wanted).await?;
-    let missing: Vec<Wanted> =
-        wanted.iter().filter(|w| !found.contains_key(&(w.team_id.clone(), w.phone.clone()))).cloned().collect();
+    let missing: Vec<Wanted> = wanted
+        .iter()
+        .filter(|w| !found.contains_key(&(w.team_id.clone(), w.phone.clone())))
+        .cloned()
+        .collect();
     if missing.is_empty() {
         return Ok(found);
     }
@@ -53,9 +59,15 @@ pub async fn ensure(conn: &mut Conn, wanted: &[Wanted]) -> sqlx::Result<HashMap<
         },
     )
     .await?;
-    rows(conn, "INSERT INTO contact_alias (team_id, kind, value, contact_id) VALUES", "", &missing, |row, w| {
-        row.text(&w.team_id).text("phone").text(&w.phone).text(&w.new_id);
-    })
+    rows(
+        conn,
+        "INSERT INTO contact_alias (team_id, kind, value, contact_id) VALUES",
+        "",
+        &missing,
+        |row, w| {
+            row.text(&w.team_id).text("phone").text(&w.phone).text(&w.new_id);
+        },
+    )
     .await?;
     for w in missing {
         let contact = Contact {
@@ -73,7 +85,10 @@ pub async fn ensure(conn: &mut Conn, wanted: &[Wanted]) -> sqlx::Result<HashMap<
     Ok(found)
 }
 
-async fn by_phones(conn: &mut Conn, wanted: &[Wanted]) -> sqlx::Result<HashMap<(String, String), Contact>> {
+async fn by_phones(
+    conn: &mut Conn,
+    wanted: &[Wanted],
+) -> sqlx::Result<HashMap<(String, String), Contact>> {
     let mut teams: HashMap<&str, Vec<&str>> = HashMap::new();
     for w in wanted {
         teams.entry(&w.team_id).or_default().push(&w.phone);
@@ -85,7 +100,8 @@ async fn by_phones(conn: &mut Conn, wanted: &[Wanted]) -> sqlx::Result<HashMap<(
                 "SELECT contact.*, contact_alias.value AS alias FROM contact_alias \
                  JOIN contact ON contact.id = contact_alias.contact_id WHERE contact_alias.team_id = ",
             );
-            sql.bind(team_id.to_owned()).push(" AND contact_alias.kind = 'phone' AND contact_alias.value IN ");
+            sql.bind(team_id.to_owned())
+                .push(" AND contact_alias.kind = 'phone' AND contact_alias.value IN ");
             sql.bind_list(part);
             for row in sql.fetch(conn).await? {
                 found.insert((team_id.to_owned(), row.text("alias")?), from_row(&row)?);
@@ -128,11 +144,17 @@ pub async fn by_ids(conn: &mut Conn, ids: &[String]) -> sqlx::Result<HashMap<Str
 }
 
 /// A team's contacts in order of id, with their tags, after the one with id `after`.
-pub async fn list(conn: &mut Conn, team_id: &str, after: &str, limit: i64) -> sqlx::Result<Vec<Contact>> {
+pub async fn list(
+    conn: &mut Conn,
+    team_id: &str,
+    after: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Contact>> {
     let mut sql = Sql::new("SELECT * FROM contact WHERE team_id = ");
     sql.bind(team_id.to_owned()).push(" AND id > ").bind(after.to_owned());
     sql.push(" ORDER BY id LIMIT ").bind(limit);
-    let mut contacts = sql.fetch(conn).await?.iter().map(from_row).collect::<sqlx::Result<Vec<_>>>()?;
+    let mut contacts =
+        sql.fetch(conn).await?.iter().map(from_row).collect::<sqlx::Result<Vec<_>>>()?;
     let ids: Vec<String> = contacts.iter().map(|contact| contact.id.clone()).collect();
     let mut tags = tags(conn, &ids).await?;
     for contact in &mut contacts {
@@ -142,8 +164,13 @@ pub async fn list(conn: &mut Conn, team_id: &str, after: &str, limit: i64) -> sq
 }
 
 /// The contact of a phone number.
-pub async fn by_phone(conn: &mut Conn, team_id: &str, phone: &str) -> sqlx::Result<Option<Contact>> {
-    let mut sql = Sql::new("SELECT contact_id FROM contact_alias WHERE kind = 'phone' AND team_id = ");
+pub async fn by_phone(
+    conn: &mut Conn,
+    team_id: &str,
+    phone: &str,
+) -> sqlx::Result<Option<Contact>> {
+    let mut sql =
+        Sql::new("SELECT contact_id FROM contact_alias WHERE kind = 'phone' AND team_id = ");
     sql.bind(team_id.to_owned()).push(" AND value = ").bind(phone.to_owned());
     match sql.fetch_one(conn).await? {
         Some(row) => get(conn, team_id, &row.text("contact_id")?).await,
@@ -151,22 +178,42 @@ pub async fn by_phone(conn: &mut Conn, team_id: &str, phone: &str) -> sqlx::Resu
     }
 }
 
-async fn tags(conn: &mut Conn, ids: &[String]) -> sqlx::Result<HashMap<String, Vec<(String, String)>>> {
-    let found = with_list(conn, "SELECT * FROM contact_tag WHERE contact_id IN", ids, "ORDER BY contact_id, tag").await?;
+async fn tags(
+    conn: &mut Conn,
+    ids: &[String],
+) -> sqlx::Result<HashMap<String, Vec<(String, String)>>> {
+    let found = with_list(
+        conn,
+        "SELECT * FROM contact_tag WHERE contact_id IN",
+        ids,
+        "ORDER BY contact_id, tag",
+    )
+    .await?;
     let mut tags: HashMap<String, Vec<(String, String)>> = HashMap::new();
     for row in found {
-        tags.entry(row.text("contact_id")?).or_default().push((row.text("tag")?, row.text("value")?));
+        tags.entry(row.text("contact_id")?)
+            .or_default()
+            .push((row.text("tag")?, row.text("value")?));
     }
     Ok(tags)
 }
 
 /// Put a tag, or with no value take it away.
-pub async fn set_tag(conn: &mut Conn, id: &str, tag: &str, value: Option<&str>) -> sqlx::Result<()> {
+pub async fn set_tag(
+    conn: &mut Conn,
+    id: &str,
+    tag: &str,
+    value: Option<&str>,
+) -> sqlx::Result<()> {
     let mut sql;
     match value {
         Some(value) => {
             sql = Sql::new("INSERT INTO contact_tag (contact_id, tag, value) VALUES (");
-            sql.bind(id.to_owned()).push(", ").bind(tag.to_owned()).push(", ").bind(value.to_owned());
+            sql.bind(id.to_owned())
+                .push(", ")
+                .bind(tag.to_owned())
+                .push(", ")
+                .bind(value.to_owned());
             sql.push(") ON CONFLICT (contact_id, tag) DO UPDATE SET value = excluded.value");
         }
         None => {
@@ -180,14 +227,26 @@ pub async fn set_tag(conn: &mut Conn, id: &str, tag: &str, value: Option<&str>) 
 
 pub async fn rename(conn: &mut Conn, team_id: &str, id: &str, name: &str) -> sqlx::Result<bool> {
     let mut sql = Sql::new("UPDATE contact SET name = ");
-    sql.bind(name.to_owned()).push(" WHERE team_id = ").bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
+    sql.bind(name.to_owned())
+        .push(" WHERE team_id = ")
+        .bind(team_id.to_owned())
+        .push(" AND id = ")
+        .bind(id.to_owned());
     Ok(sql.execute(conn).await? > 0)
 }
 
 /// Write whether the contact agreed; false where it was so already (or there is no such contact).
-pub async fn set_opt_in(conn: &mut Conn, team_id: &str, id: &str, opt_in: OptIn) -> sqlx::Result<bool> {
+pub async fn set_opt_in(
+    conn: &mut Conn,
+    team_id: &str,
+    id: &str,
+    opt_in: OptIn,
+) -> sqlx::Result<bool> {
     let mut sql = Sql::new("UPDATE contact SET opt_in = ");
     sql.bind(opt_in.as_str().to_owned()).push(" WHERE team_id = ").bind(team_id.to_owned());
-    sql.push(" AND id = ").bind(id.to_owned()).push(" AND opt_in <> ").bind(opt_in.as_str().to_owned());
+    sql.push(" AND id = ")
+        .bind(id.to_owned())
+        .push(" AND opt_in <> ")
+        .bind(opt_in.as_str().to_owned());
     Ok(sql.execute(conn).await? > 0)
 }

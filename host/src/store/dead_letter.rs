@@ -86,7 +86,12 @@ pub async fn list(
 }
 
 /// Note a replay; false where it was replayed before.
-pub async fn mark_replayed(conn: &mut Conn, team_id: &str, id: &str, now: Millis) -> sqlx::Result<bool> {
+pub async fn mark_replayed(
+    conn: &mut Conn,
+    team_id: &str,
+    id: &str,
+    now: Millis,
+) -> sqlx::Result<bool> {
     let mut sql = Sql::new("UPDATE dead_letter SET replayed_at = ");
     sql.bind(now).push(" WHERE replayed_at IS NULL AND team_id = ").bind(team_id.to_owned());
     sql.push(" AND id = ").bind(id.to_owned());

@@ -38,7 +38,9 @@ impl Endpoint {
             None => *name == event.kind,
         };
         (self.events.is_empty() || self.events.iter().any(named))
-            && (self.accounts.is_empty() || event.account_id.is_empty() || self.accounts.contains(&event.account_id))
+            && (self.accounts.is_empty()
+                || event.account_id.is_empty()
+                || self.accounts.contains(&event.account_id))
     }
 }
 
@@ -95,9 +97,18 @@ pub async fn by_ids(conn: &mut Conn, ids: &[String]) -> sqlx::Result<HashMap<Str
 }
 
 /// A team's endpoints, oldest first, after the one with id `after`.
-pub async fn list(conn: &mut Conn, team_id: &str, after: &str, limit: i64) -> sqlx::Result<Vec<Endpoint>> {
+pub async fn list(
+    conn: &mut Conn,
+    team_id: &str,
+    after: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Endpoint>> {
     let mut sql = Sql::new("SELECT * FROM endpoint WHERE team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND id > ").bind(after.to_owned()).push(" ORDER BY id LIMIT ").bind(limit);
+    sql.bind(team_id.to_owned())
+        .push(" AND id > ")
+        .bind(after.to_owned())
+        .push(" ORDER BY id LIMIT ")
+        .bind(limit);
     sql.fetch(conn).await?.iter().map(from_row).collect()
 }
 
@@ -119,7 +130,11 @@ pub async fn delete(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<bo
 }
 
 /// Note that these endpoints answered well (`None`), or fail since a moment, if not for longer.
-pub async fn note_health(conn: &mut Conn, ids: &[String], failing_since: Option<Millis>) -> sqlx::Result<()> {
+pub async fn note_health(
+    conn: &mut Conn,
+    ids: &[String],
+    failing_since: Option<Millis>,
+) -> sqlx::Result<()> {
     for part in ids.chunks(512) {
         let mut sql = Sql::new("UPDATE endpoint SET failing_since = ");
         match failing_since {

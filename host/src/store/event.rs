@@ -53,9 +53,18 @@ pub async fn get(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Optio
 }
 
 /// A team's events after a cursor, in order.
-pub async fn after(conn: &mut Conn, team_id: &str, cursor: i64, limit: i64) -> sqlx::Result<Vec<Event>> {
+pub async fn after(
+    conn: &mut Conn,
+    team_id: &str,
+    cursor: i64,
+    limit: i64,
+) -> sqlx::Result<Vec<Event>> {
     let mut sql = Sql::new("SELECT * FROM event WHERE team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND cursor > ").bind(cursor).push(" ORDER BY cursor LIMIT ").bind(limit);
+    sql.bind(team_id.to_owned())
+        .push(" AND cursor > ")
+        .bind(cursor)
+        .push(" ORDER BY cursor LIMIT ")
+        .bind(limit);
     sql.fetch(conn).await?.iter().map(from_row).collect()
 }
 
@@ -69,10 +78,13 @@ pub async fn last_cursor(conn: &mut Conn, team_id: &str) -> sqlx::Result<i64> {
     })
 }
 
-/// Forget events older than `before` that no job needs any more; at most `limit`.
+/// Forget events older than `before` that no job and no open dead letter needs any more; at most
+/// `limit`.
 pub async fn purge(conn: &mut Conn, before: Millis, limit: i64) -> sqlx::Result<u64> {
-    let mut sql = Sql::new("DELETE FROM event WHERE id IN (SELECT id FROM event AS old WHERE at < ");
-    sql.bind(before).push(" AND NOT EXISTS (SELECT 1 FROM job WHERE job.subject_id = old.id) LIMIT ").bind(limit);
-    sql.push(")");
+    let mut sql =
+        Sql::new("DELETE FROM event WHERE id IN (SELECT id FROM event AS old WHERE at < ");
+    sql.bind(before).push(" AND NOT EXISTS (SELECT 1 FROM job WHERE job.subject_id = old.id)");
+    sql.push(" AND NOT EXISTS (SELECT 1 FROM dead_letter WHERE event_id = old.id AND replayed_at IS NULL) LIMIT ");
+    sql.bind(limit).push(")");
     sql.execute(conn).await
 }

@@ -202,7 +202,8 @@ async fn claim_in_memory(store: &Store, wanted: Wanted<'_>) -> sqlx::Result<Vec<
         jobs.push(job);
     }
     let taken = store.leases.take(round_robin(jobs), wanted.limit);
-    let survivors: Vec<String> = taken.iter().map(|job| job.id.clone()).filter(|id| survivors.contains(id)).collect();
+    let survivors: Vec<String> =
+        taken.iter().map(|job| job.id.clone()).filter(|id| survivors.contains(id)).collect();
     if !survivors.is_empty()
         && let Err(error) = spend_attempts(store, &survivors).await
     {
@@ -214,13 +215,21 @@ async fn claim_in_memory(store: &Store, wanted: Wanted<'_>) -> sqlx::Result<Vec<
 
 async fn spend_attempts(store: &Store, ids: &[String]) -> sqlx::Result<()> {
     let mut tx = store.begin().await?;
-    with_list(&mut tx, "UPDATE job SET attempts = attempts + 1, lease_until = 0 WHERE id IN", ids, "").await?;
+    with_list(
+        &mut tx,
+        "UPDATE job SET attempts = attempts + 1, lease_until = 0 WHERE id IN",
+        ids,
+        "",
+    )
+    .await?;
     tx.commit().await
 }
 
 async fn claim_in_rows(store: &Store, wanted: Wanted<'_>) -> sqlx::Result<Vec<Job>> {
     let limit = i64::try_from(wanted.limit).unwrap_or(i64::MAX);
-    let mut sql = Sql::new("UPDATE job SET attempts = attempts + CASE WHEN lease_until > 0 THEN 1 ELSE 0 END, lease = ");
+    let mut sql = Sql::new(
+        "UPDATE job SET attempts = attempts + CASE WHEN lease_until > 0 THEN 1 ELSE 0 END, lease = ",
+    );
     sql.bind(store.node).push(", lease_until = ").bind(wanted.now + wanted.lease);
     sql.push(" WHERE id IN (SELECT id FROM job WHERE id IN (");
     match wanted.account {
@@ -233,21 +242,32 @@ async fn claim_in_rows(store: &Store, wanted: Wanted<'_>) -> sqlx::Result<Vec<Jo
     }
     sql.push(") AND lease_until <= ").bind(wanted.now).push(" FOR UPDATE SKIP LOCKED) RETURNING *");
     let mut tx = store.begin().await?;
-    let jobs = sql.fetch(&mut tx).await?.iter().map(Job::from_row).collect::<sqlx::Result<Vec<_>>>()?;
+    let jobs =
+        sql.fetch(&mut tx).await?.iter().map(Job::from_row).collect::<sqlx::Result<Vec<_>>>()?;
     tx.commit().await?;
     store.leases.hold(&jobs);
     Ok(round_robin(jobs))
 }
 
 /// The oldest unclaimed heads whose `column` is a text of the query (`Ok`) or a value (`Err`).
-fn push_ready(sql: &mut Sql, what: &str, wanted: Wanted<'_>, column: &str, equals: Result<&str, &str>, limit: i64) {
+fn push_ready(
+    sql: &mut Sql,
+    what: &str,
+    wanted: Wanted<'_>,
+    column: &str,
+    equals: Result<&str, &str>,
+    limit: i64,
+) {
     sql.push("SELECT ").push(what).push(" FROM job AS candidate WHERE ").push(column).push(" = ");
     match equals {
         Ok(text) => sql.push(text),
         Err(value) => sql.bind(value.to_owned()),
     };
     sql.push(" AND kind = ").bind(wanted.kind.as_str().to_owned());
-    sql.push(" AND head = 1 AND due_at <= ").bind(wanted.now).push(" AND lease_until <= ").bind(wanted.now);
+    sql.push(" AND head = 1 AND due_at <= ")
+        .bind(wanted.now)
+        .push(" AND lease_until <= ")
+        .bind(wanted.now);
     sql.push(" ORDER BY due_at, place LIMIT ").bind(limit);
 }
 
@@ -291,7 +311,11 @@ pub async fn renew(store: &Store, until: Millis) -> sqlx::Result<()> {
     let mut conn = store.read().await?;
     for part in ids.chunks(512) {
         let mut sql = Sql::new("UPDATE job SET lease_until = ");
-        sql.bind(until).push(" WHERE lease = ").bind(store.node).push(" AND lease_until > 0 AND id IN ").bind_list(part);
+        sql.bind(until)
+            .push(" WHERE lease = ")
+            .bind(store.node)
+            .push(" AND lease_until > 0 AND id IN ")
+            .bind_list(part);
         sql.execute(&mut conn).await?;
     }
     Ok(())
@@ -355,7 +379,11 @@ pub async fn put_back(conn: &mut Conn, jobs: &[Job]) -> sqlx::Result<HashSet<Str
 }
 
 /// Mark claimed jobs, still held, with a stage: a send whose bytes may leave from now on.
-pub async fn set_stage(conn: &mut Conn, jobs: &[Job], stage: &str) -> sqlx::Result<HashSet<String>> {
+pub async fn set_stage(
+    conn: &mut Conn,
+    jobs: &[Job],
+    stage: &str,
+) -> sqlx::Result<HashSet<String>> {
     let mut marked = HashSet::new();
     for (lease, ids) in by_lease(jobs) {
         for part in ids.chunks(512) {
@@ -403,7 +431,11 @@ pub async fn set_places(conn: &mut Conn, jobs: &[Job]) -> sqlx::Result<HashSet<S
 
 /// When the next job that is not due yet will be: one of this kind that has its place, or, with
 /// `None`, one that has no place yet.
-pub async fn next_due(conn: &mut Conn, kind: Option<JobKind>, now: Millis) -> sqlx::Result<Option<Millis>> {
+pub async fn next_due(
+    conn: &mut Conn,
+    kind: Option<JobKind>,
+    now: Millis,
+) -> sqlx::Result<Option<Millis>> {
     let mut sql = Sql::new("SELECT MIN(due_at) AS due FROM job WHERE due_at > ");
     sql.bind(now);
     match kind {
@@ -418,7 +450,12 @@ pub async fn next_due(conn: &mut Conn, kind: Option<JobKind>, now: Millis) -> sq
 
 /// Take unclaimed jobs of these subjects off the table: only those that nobody has begun. Gives the
 /// subjects whose job went. In a transaction that holds the team.
-pub async fn withdraw(store: &Store, conn: &mut Conn, subjects: &[String], now: Millis) -> sqlx::Result<Withdrawn> {
+pub async fn withdraw(
+    store: &Store,
+    conn: &mut Conn,
+    subjects: &[String],
+    now: Millis,
+) -> sqlx::Result<Withdrawn> {
     let found = with_list(
         conn,
         "SELECT * FROM job WHERE stage = '' AND subject_id IN",
@@ -434,7 +471,8 @@ pub async fn withdraw(store: &Store, conn: &mut Conn, subjects: &[String], now: 
         }
     }
     // On SQLite holding them here keeps the outbox from claiming them before this commits.
-    let jobs = if store.backend == Backend::Sqlite { store.leases.take(jobs, usize::MAX) } else { jobs };
+    let jobs =
+        if store.backend == Backend::Sqlite { store.leases.take(jobs, usize::MAX) } else { jobs };
     let withdrawn = Withdrawn {
         subjects: jobs.iter().map(|job| job.subject_id.clone()).collect(),
         lanes: jobs.iter().map(|job| job.lane.clone()).collect(),
@@ -448,14 +486,21 @@ pub async fn withdraw(store: &Store, conn: &mut Conn, subjects: &[String], now: 
 /// Whether jobs for other subjects than this one stand in a lane.
 pub async fn others_in_lane(conn: &mut Conn, lane: &str, subject_id: &str) -> sqlx::Result<bool> {
     let mut sql = Sql::new("SELECT 1 AS found FROM job WHERE lane = ");
-    sql.bind(lane.to_owned()).push(" AND subject_id <> ").bind(subject_id.to_owned()).push(" LIMIT 1");
+    sql.bind(lane.to_owned())
+        .push(" AND subject_id <> ")
+        .bind(subject_id.to_owned())
+        .push(" LIMIT 1");
     Ok(sql.fetch_one(conn).await?.is_some())
 }
 
 /// Let the events run now that waited for a suspended install.
 pub async fn resume(conn: &mut Conn, install_id: &str, now: Millis) -> sqlx::Result<u64> {
     let mut sql = Sql::new("UPDATE job SET due_at = ");
-    sql.bind(now).push(" WHERE kind = 'event' AND due_at > ").bind(now).push(" AND stage = ").bind(install_id.to_owned());
+    sql.bind(now)
+        .push(" WHERE kind = 'event' AND due_at > ")
+        .bind(now)
+        .push(" AND stage = ")
+        .bind(install_id.to_owned());
     sql.execute(conn).await
 }
 
@@ -488,42 +533,56 @@ impl Drop for Held {
     }
 }
 
-/// How many jobs are due by now, of all kinds: zero when the house is at rest.
+/// How many jobs could go on by now: zero when the house is at rest. Those behind a head that waits
+/// are not among them.
 pub async fn due(conn: &mut Conn, now: Millis) -> sqlx::Result<i64> {
-    count(conn, Some(now)).await
+    let mut sql = Sql::new("SELECT COUNT(*) AS jobs FROM job WHERE (head = 1 OR place = 0) AND due_at <= ");
+    sql.bind(now);
+    sql.fetch_one(conn).await?.map_or(Ok(0), |row| row.int("jobs"))
 }
 
-/// How many jobs there are (due by `until`, where given).
-pub async fn count(conn: &mut Conn, until: Option<Millis>) -> sqlx::Result<i64> {
-    let mut sql = Sql::new("SELECT COUNT(*) AS jobs FROM job");
-    if let Some(until) = until {
-        sql.push(" WHERE due_at <= ").bind(until);
-    }
-    match sql.fetch_one(conn).await? {
-        Some(row) => row.int("jobs"),
-        None => Ok(0),
-    }
+/// How many jobs there are.
+pub async fn count(conn: &mut Conn) -> sqlx::Result<i64> {
+    let row = Sql::new("SELECT COUNT(*) AS jobs FROM job").fetch_one(conn).await?;
+    row.map_or(Ok(0), |row| row.int("jobs"))
 }
 
 /// Take all jobs for an install or endpoint off the table, those under way too: they then settle
 /// nothing. Gives their lanes; call [`promote`] for the lanes.
-pub async fn remove_target(conn: &mut Conn, team_id: &str, target_id: &str) -> sqlx::Result<Vec<String>> {
+pub async fn remove_target(
+    conn: &mut Conn,
+    team_id: &str,
+    target_id: &str,
+) -> sqlx::Result<Vec<String>> {
     let mut sql = Sql::new("DELETE FROM job WHERE team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND target_id = ").bind(target_id.to_owned()).push(" RETURNING lane");
+    sql.bind(team_id.to_owned())
+        .push(" AND target_id = ")
+        .bind(target_id.to_owned())
+        .push(" RETURNING lane");
     sql.fetch(conn).await?.iter().map(|row| row.text("lane")).collect()
 }
 
 /// Whether any job is left for a subject.
 pub async fn is_under_way(conn: &mut Conn, team_id: &str, subject_id: &str) -> sqlx::Result<bool> {
     let mut sql = Sql::new("SELECT id FROM job WHERE team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND kind = 'event' AND subject_id = ").bind(subject_id.to_owned());
+    sql.bind(team_id.to_owned())
+        .push(" AND kind = 'event' AND subject_id = ")
+        .bind(subject_id.to_owned());
     Ok(sql.fetch_one(conn).await?.is_some())
 }
 
 /// Let the events that waited for a suspended install be claimed from now on.
-pub async fn unpark(conn: &mut Conn, team_id: &str, install_id: &str, now: Millis) -> sqlx::Result<u64> {
+pub async fn unpark(
+    conn: &mut Conn,
+    team_id: &str,
+    install_id: &str,
+    now: Millis,
+) -> sqlx::Result<u64> {
     let mut sql = Sql::new("UPDATE job SET due_at = ");
-    sql.bind(now).push(" WHERE due_at > ").bind(now).push(" AND place > 0 AND kind = 'event' AND team_id = ");
+    sql.bind(now)
+        .push(" WHERE due_at > ")
+        .bind(now)
+        .push(" AND place > 0 AND kind = 'event' AND team_id = ");
     sql.bind(team_id.to_owned()).push(" AND stage = ").bind(install_id.to_owned());
     sql.execute(conn).await
 }

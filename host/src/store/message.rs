@@ -109,7 +109,9 @@ pub async fn history(
     let mut sql = Sql::new("SELECT * FROM message WHERE team_id = ");
     sql.bind(team_id.to_owned()).push(" AND chat_id = ").bind(chat_id.to_owned());
     if !before.is_empty() {
-        sql.push(" AND place < (SELECT place FROM message AS mark WHERE mark.id = ").bind(before.to_owned()).push(")");
+        sql.push(" AND place < (SELECT place FROM message AS mark WHERE mark.id = ")
+            .bind(before.to_owned())
+            .push(")");
     }
     sql.push(" ORDER BY place DESC LIMIT ").bind(limit);
     sql.fetch(conn).await?.iter().map(from_row).collect()
@@ -229,7 +231,11 @@ pub async fn note_sent(conn: &mut Conn, moves: &[Forward]) -> sqlx::Result<()> {
 }
 
 /// Outgoing messages by the channel's ids, on one account.
-pub async fn by_provider_ids(conn: &mut Conn, account_id: &str, ids: &[String]) -> sqlx::Result<Vec<Message>> {
+pub async fn by_provider_ids(
+    conn: &mut Conn,
+    account_id: &str,
+    ids: &[String],
+) -> sqlx::Result<Vec<Message>> {
     let mut found = Vec::new();
     for part in ids.chunks(512) {
         let mut sql = Sql::new("SELECT * FROM message WHERE account_id = ");
@@ -243,7 +249,11 @@ pub async fn by_provider_ids(conn: &mut Conn, account_id: &str, ids: &[String]) 
 
 /// Messages by our ids, of any team: for statuses, which carry our id and their account.
 pub async fn by_ids(conn: &mut Conn, ids: &[String]) -> sqlx::Result<Vec<Message>> {
-    with_list(conn, "SELECT * FROM message WHERE id IN", ids, "").await?.iter().map(from_row).collect()
+    with_list(conn, "SELECT * FROM message WHERE id IN", ids, "")
+        .await?
+        .iter()
+        .map(from_row)
+        .collect()
 }
 
 /// Pending messages of these chats that were to be dropped if the customer wrote.
@@ -270,29 +280,41 @@ pub async fn list(
     sql.bind(team_id.to_owned()).push(" AND chat_id IN (SELECT id FROM chat WHERE contact_id = ");
     sql.bind(contact_id.to_owned()).push(")");
     if !before.is_empty() {
-        sql.push(" AND place < (SELECT place FROM message AS mark WHERE mark.id = ").bind(before.to_owned()).push(")");
+        sql.push(" AND place < (SELECT place FROM message AS mark WHERE mark.id = ")
+            .bind(before.to_owned())
+            .push(")");
     }
     sql.push(" ORDER BY place DESC LIMIT ").bind(limit);
     sql.fetch(conn).await?.iter().map(from_row).collect()
 }
 
 /// The newest messages between an account and a phone number, oldest first.
-pub async fn with_phone(conn: &mut Conn, account_id: &str, phone: &str, limit: i64) -> sqlx::Result<Vec<Message>> {
+pub async fn with_phone(
+    conn: &mut Conn,
+    account_id: &str,
+    phone: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Message>> {
     let mut sql = Sql::new(
         "SELECT message.* FROM message JOIN chat ON chat.id = message.chat_id \
          JOIN contact ON contact.id = chat.contact_id WHERE chat.account_id = ",
     );
     sql.bind(account_id.to_owned()).push(" AND contact.phone = ").bind(phone.to_owned());
     sql.push(" ORDER BY message.place DESC LIMIT ").bind(limit);
-    let mut newest = sql.fetch(conn).await?.iter().map(from_row).collect::<sqlx::Result<Vec<_>>>()?;
+    let mut newest =
+        sql.fetch(conn).await?.iter().map(from_row).collect::<sqlx::Result<Vec<_>>>()?;
     newest.reverse();
     Ok(newest)
 }
 
 /// How many messages there are by direction and status, of one team.
 pub async fn counts(conn: &mut Conn, team_id: &str) -> sqlx::Result<Vec<(Direction, Status, i64)>> {
-    let mut sql = Sql::new("SELECT direction, status, COUNT(*) AS messages FROM message WHERE team_id = ");
+    let mut sql =
+        Sql::new("SELECT direction, status, COUNT(*) AS messages FROM message WHERE team_id = ");
     sql.bind(team_id.to_owned()).push(" GROUP BY direction, status ORDER BY direction, status");
     let found = sql.fetch(conn).await?;
-    found.iter().map(|row| Ok((row.word("direction")?, row.word("status")?, row.int("messages")?))).collect()
+    found
+        .iter()
+        .map(|row| Ok((row.word("direction")?, row.word("status")?, row.int("messages")?)))
+        .collect()
 }

@@ -74,7 +74,8 @@ impl Store {
     /// was written by a newer version.
     pub async fn open(settings: &config::Database, data: &Path) -> anyhow::Result<Self> {
         sqlx::any::install_default_drivers();
-        std::fs::create_dir_all(data).with_context(|| format!("cannot create {}", data.display()))?;
+        std::fs::create_dir_all(data)
+            .with_context(|| format!("cannot create {}", data.display()))?;
         let folder = Arc::new(hold_folder(data)?);
         let node = node_token(data)?;
         let (readers, writers, backend) = if settings.url.is_empty() {
@@ -87,7 +88,10 @@ impl Store {
         Ok(Self { readers, writers, backend, leases: job::Leases::default(), node, folder })
     }
 
-    async fn open_sqlite(settings: &config::Database, data: &Path) -> anyhow::Result<(AnyPool, AnyPool)> {
+    async fn open_sqlite(
+        settings: &config::Database,
+        data: &Path,
+    ) -> anyhow::Result<(AnyPool, AnyPool)> {
         let path = data.join("switchboard.db");
         let url = sqlite_url(&path)?;
         let writers = AnyPoolOptions::new()
@@ -158,14 +162,18 @@ impl Store {
 /// A file's address; the path may hold spaces and question marks.
 fn sqlite_url(path: &Path) -> anyhow::Result<String> {
     let absolute: PathBuf = std::path::absolute(path)?;
-    let file = url::Url::from_file_path(&absolute).ok().context("the data folder has no absolute path")?;
+    let file =
+        url::Url::from_file_path(&absolute).ok().context("the data folder has no absolute path")?;
     Ok(format!("sqlite://{}?mode=rwc", file.path()))
 }
 
 fn hold_folder(data: &Path) -> anyhow::Result<Folder> {
     let lock = File::options().create(true).truncate(false).write(true).open(data.join("lock"))?;
     lock.try_lock().map_err(|_| {
-        anyhow::anyhow!("{} is in use by another switchboard; stop it, or choose another --data", data.display())
+        anyhow::anyhow!(
+            "{} is in use by another switchboard; stop it, or choose another --data",
+            data.display()
+        )
     })?;
     let running = data.join("running");
     let unclean = running.exists();

@@ -91,26 +91,52 @@ fn version_from_row(row: &AnyRow) -> sqlx::Result<Version> {
 }
 
 /// The id of a team's plugin of that name, made where there is none.
-pub async fn ensure(conn: &mut Conn, new_id: &str, team_id: &str, name: &str, now: Millis) -> sqlx::Result<String> {
+pub async fn ensure(
+    conn: &mut Conn,
+    new_id: &str,
+    team_id: &str,
+    name: &str,
+    now: Millis,
+) -> sqlx::Result<String> {
     let mut sql = Sql::new("INSERT INTO plugin (id, team_id, name, created_at) VALUES (");
-    sql.bind(new_id.to_owned()).push(", ").bind(team_id.to_owned()).push(", ").bind(name.to_owned());
-    sql.push(", ").bind(now).push(") ON CONFLICT (team_id, name) DO UPDATE SET name = excluded.name RETURNING id");
+    sql.bind(new_id.to_owned())
+        .push(", ")
+        .bind(team_id.to_owned())
+        .push(", ")
+        .bind(name.to_owned());
+    sql.push(", ")
+        .bind(now)
+        .push(") ON CONFLICT (team_id, name) DO UPDATE SET name = excluded.name RETURNING id");
     sql.fetch_one(conn).await?.ok_or(sqlx::Error::RowNotFound)?.text("id")
 }
 
 /// Keep a version; the same bytes twice are one version. Gives the one that stands.
 pub async fn ensure_version(conn: &mut Conn, version: &Version) -> sqlx::Result<Version> {
-    let mut sql =
-        Sql::new("INSERT INTO plugin_version (id, team_id, plugin_id, version, hash, size, manifest, created_at) VALUES (");
-    sql.bind(version.id.clone()).push(", ").bind(version.team_id.clone()).push(", ").bind(version.plugin_id.clone());
-    sql.push(", ").bind(version.version.clone()).push(", ").bind(version.hash.clone()).push(", ").bind(version.size);
+    let mut sql = Sql::new(
+        "INSERT INTO plugin_version (id, team_id, plugin_id, version, hash, size, manifest, created_at) VALUES (",
+    );
+    sql.bind(version.id.clone())
+        .push(", ")
+        .bind(version.team_id.clone())
+        .push(", ")
+        .bind(version.plugin_id.clone());
+    sql.push(", ")
+        .bind(version.version.clone())
+        .push(", ")
+        .bind(version.hash.clone())
+        .push(", ")
+        .bind(version.size);
     sql.push(", ").bind(version.manifest.clone()).push(", ").bind(version.created_at);
     sql.push(") ON CONFLICT (plugin_id, hash) DO UPDATE SET hash = excluded.hash RETURNING *");
     version_from_row(&sql.fetch_one(conn).await?.ok_or(sqlx::Error::RowNotFound)?)
 }
 
 /// A plugin's versions, newest first.
-pub async fn versions(conn: &mut Conn, team_id: &str, plugin_id: &str) -> sqlx::Result<Vec<Version>> {
+pub async fn versions(
+    conn: &mut Conn,
+    team_id: &str,
+    plugin_id: &str,
+) -> sqlx::Result<Vec<Version>> {
     let mut sql = Sql::new("SELECT * FROM plugin_version WHERE team_id = ");
     sql.bind(team_id.to_owned()).push(" AND plugin_id = ").bind(plugin_id.to_owned());
     sql.push(" ORDER BY id DESC");
@@ -129,12 +155,28 @@ pub async fn put_install(conn: &mut Conn, install: &InstallRow) -> sqlx::Result<
         "INSERT INTO install (id, team_id, plugin_id, version_id, generation, position, state, reason, \
          suspended_until, faults, accounts, config, grants, created_at, updated_at) VALUES (",
     );
-    sql.bind(install.id.clone()).push(", ").bind(install.team_id.clone()).push(", ").bind(install.plugin_id.clone());
+    sql.bind(install.id.clone())
+        .push(", ")
+        .bind(install.team_id.clone())
+        .push(", ")
+        .bind(install.plugin_id.clone());
     sql.push(", ").bind(install.version_id.clone()).push(", ").bind(install.generation).push(", ");
     sql.bind(install.position).push(", ").bind(install.state.as_str().to_owned()).push(", ");
-    sql.bind(install.reason.clone()).push(", ").bind(install.suspended_until).push(", ").bind(install.faults);
-    sql.push(", ").bind(install.accounts.clone()).push(", ").bind(install.config.clone()).push(", ");
-    sql.bind(install.grants.clone()).push(", ").bind(install.created_at).push(", ").bind(install.updated_at);
+    sql.bind(install.reason.clone())
+        .push(", ")
+        .bind(install.suspended_until)
+        .push(", ")
+        .bind(install.faults);
+    sql.push(", ")
+        .bind(install.accounts.clone())
+        .push(", ")
+        .bind(install.config.clone())
+        .push(", ");
+    sql.bind(install.grants.clone())
+        .push(", ")
+        .bind(install.created_at)
+        .push(", ")
+        .bind(install.updated_at);
     sql.push(
         ") ON CONFLICT (id) DO UPDATE SET version_id = excluded.version_id, generation = excluded.generation, \
          position = excluded.position, state = excluded.state, reason = excluded.reason, \
@@ -147,7 +189,10 @@ pub async fn put_install(conn: &mut Conn, install: &InstallRow) -> sqlx::Result<
 
 pub async fn install(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Option<InstallRow>> {
     let mut sql = Sql::new(INSTALLS);
-    sql.push(" WHERE install.team_id = ").bind(team_id.to_owned()).push(" AND install.id = ").bind(id.to_owned());
+    sql.push(" WHERE install.team_id = ")
+        .bind(team_id.to_owned())
+        .push(" AND install.id = ")
+        .bind(id.to_owned());
     sql.fetch_one(conn).await?.as_ref().map(install_from_row).transpose()
 }
 
@@ -159,10 +204,16 @@ pub async fn install_by_id(conn: &mut Conn, id: &str) -> sqlx::Result<Option<Ins
 }
 
 /// The install that is not removed of a team's plugin.
-pub async fn install_of(conn: &mut Conn, team_id: &str, plugin_id: &str) -> sqlx::Result<Option<InstallRow>> {
+pub async fn install_of(
+    conn: &mut Conn,
+    team_id: &str,
+    plugin_id: &str,
+) -> sqlx::Result<Option<InstallRow>> {
     let mut sql = Sql::new(INSTALLS);
     sql.push(" WHERE install.state <> 'removed' AND install.team_id = ").bind(team_id.to_owned());
-    sql.push(" AND install.plugin_id = ").bind(plugin_id.to_owned()).push(" ORDER BY install.id DESC LIMIT 1");
+    sql.push(" AND install.plugin_id = ")
+        .bind(plugin_id.to_owned())
+        .push(" ORDER BY install.id DESC LIMIT 1");
     sql.fetch_one(conn).await?.as_ref().map(install_from_row).transpose()
 }
 
@@ -196,7 +247,8 @@ pub async fn count_fault(conn: &mut Conn, install_id: &str) -> sqlx::Result<i64>
 
 /// These installs handled an event well: count anew.
 pub async fn clear_faults<S: AsRef<str>>(conn: &mut Conn, install_ids: &[S]) -> sqlx::Result<()> {
-    with_list(conn, "UPDATE install SET faults = 0 WHERE faults > 0 AND id IN", install_ids, "").await?;
+    with_list(conn, "UPDATE install SET faults = 0 WHERE faults > 0 AND id IN", install_ids, "")
+        .await?;
     Ok(())
 }
 
@@ -210,15 +262,27 @@ pub async fn set_install_state(
 ) -> sqlx::Result<()> {
     let mut sql = Sql::new("UPDATE install SET faults = 0, state = ");
     sql.bind(state.as_str().to_owned()).push(", reason = ").bind(reason.to_owned());
-    sql.push(", suspended_until = ").bind(suspended_until).push(" WHERE id = ").bind(install_id.to_owned());
+    sql.push(", suspended_until = ")
+        .bind(suspended_until)
+        .push(" WHERE id = ")
+        .bind(install_id.to_owned());
     sql.execute(conn).await?;
     Ok(())
 }
 
 /// Keep a sealed secret in place of the one of that name.
-pub async fn set_secret(conn: &mut Conn, install_id: &str, name: &str, sealed: &str) -> sqlx::Result<()> {
+pub async fn set_secret(
+    conn: &mut Conn,
+    install_id: &str,
+    name: &str,
+    sealed: &str,
+) -> sqlx::Result<()> {
     let mut sql = Sql::new("INSERT INTO secret (install_id, name, sealed) VALUES (");
-    sql.bind(install_id.to_owned()).push(", ").bind(name.to_owned()).push(", ").bind(sealed.to_owned());
+    sql.bind(install_id.to_owned())
+        .push(", ")
+        .bind(name.to_owned())
+        .push(", ")
+        .bind(sealed.to_owned());
     sql.push(") ON CONFLICT (install_id, name) DO UPDATE SET sealed = excluded.sealed");
     sql.execute(conn).await?;
     Ok(())
@@ -271,7 +335,11 @@ pub async fn insert_logs(conn: &mut Conn, logs: &[LogRow]) -> sqlx::Result<()> {
         "",
         logs,
         |row, log| {
-            row.text(&log.id).text(&log.team_id).text(&log.install_id).text(&log.event_id).add(log.at);
+            row.text(&log.id)
+                .text(&log.team_id)
+                .text(&log.install_id)
+                .text(&log.event_id)
+                .add(log.at);
             row.text(&log.level).text(&log.message);
         },
     )
@@ -281,7 +349,9 @@ pub async fn insert_logs(conn: &mut Conn, logs: &[LogRow]) -> sqlx::Result<()> {
 
 /// Forget log lines older than `before`; at most `limit`.
 pub async fn purge_logs(conn: &mut Conn, before: Millis, limit: i64) -> sqlx::Result<u64> {
-    let mut sql = Sql::new("DELETE FROM plugin_log WHERE id IN (SELECT id FROM plugin_log AS old WHERE at < ");
+    let mut sql = Sql::new(
+        "DELETE FROM plugin_log WHERE id IN (SELECT id FROM plugin_log AS old WHERE at < ",
+    );
     sql.bind(before).push(" LIMIT ").bind(limit).push(")");
     sql.execute(conn).await
 }

@@ -27,7 +27,10 @@ fn from_row(row: &AnyRow) -> sqlx::Result<Entry> {
 fn in_scope(text: &str, install_id: &str, scope: &Scope) -> Sql {
     let (word, id) = scope.parts();
     let mut sql = Sql::new(text);
-    sql.push(" WHERE install_id = ").bind(install_id.to_owned()).push(" AND scope = ").bind(word.to_owned());
+    sql.push(" WHERE install_id = ")
+        .bind(install_id.to_owned())
+        .push(" AND scope = ")
+        .bind(word.to_owned());
     sql.push(" AND scope_id = ").bind(id.to_owned());
     sql
 }
@@ -78,7 +81,8 @@ pub struct Write {
 
 /// Write and delete keys. One entry per key, please.
 pub async fn write(conn: &mut Conn, writes: &[Write]) -> sqlx::Result<()> {
-    let (set, deleted): (Vec<Write>, Vec<Write>) = writes.iter().cloned().partition(|write| write.value.is_some());
+    let (set, deleted): (Vec<Write>, Vec<Write>) =
+        writes.iter().cloned().partition(|write| write.value.is_some());
     rows(
         conn,
         "INSERT INTO state (install_id, scope, scope_id, key, value, version, expires_at) VALUES",
@@ -88,7 +92,9 @@ pub async fn write(conn: &mut Conn, writes: &[Write]) -> sqlx::Result<()> {
         |row, write| {
             let (scope, scope_id) = write.scope.parts();
             row.text(&write.install_id).text(scope).text(scope_id).text(&write.key);
-            row.text(write.value.clone().unwrap_or_default()).add(write.version).add(write.expires_at);
+            row.text(write.value.clone().unwrap_or_default())
+                .add(write.version)
+                .add(write.expires_at);
         },
     )
     .await?;

@@ -85,11 +85,29 @@ pub struct Key {
 }
 
 /// A team's keys, oldest first, after the one with id `after`.
-pub async fn keys(conn: &mut Conn, team_id: &str, after: &str, limit: i64) -> sqlx::Result<Vec<Key>> {
+pub async fn keys(
+    conn: &mut Conn,
+    team_id: &str,
+    after: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Key>> {
     let mut sql = Sql::new("SELECT id, name, created_at FROM api_key WHERE team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND id > ").bind(after.to_owned()).push(" ORDER BY id LIMIT ").bind(limit);
+    sql.bind(team_id.to_owned())
+        .push(" AND id > ")
+        .bind(after.to_owned())
+        .push(" ORDER BY id LIMIT ")
+        .bind(limit);
     let found = sql.fetch(conn).await?;
-    found.iter().map(|row| Ok(Key { id: row.text("id")?, name: row.text("name")?, created_at: row.int("created_at")? })).collect()
+    found
+        .iter()
+        .map(|row| {
+            Ok(Key {
+                id: row.text("id")?,
+                name: row.text("name")?,
+                created_at: row.int("created_at")?,
+            })
+        })
+        .collect()
 }
 
 /// End a key.

@@ -31,7 +31,8 @@ fn from_row(row: &AnyRow) -> sqlx::Result<Timer> {
         install_id: row.text("install_id")?,
         team_id: row.text("team_id")?,
         spec: TimerSpec {
-            scope: Scope::from_parts(&row.text("scope")?, &row.text("scope_id")?).unwrap_or(Scope::Plugin),
+            scope: Scope::from_parts(&row.text("scope")?, &row.text("scope_id")?)
+                .unwrap_or(Scope::Plugin),
             name: row.text("name")?,
             due_at: row.int("due_at")?,
             cron: row.text("cron")?,
@@ -53,8 +54,17 @@ pub async fn set(conn: &mut Conn, timer: &Timer) -> sqlx::Result<()> {
         "INSERT INTO timer (install_id, scope, scope_id, name, team_id, revision, due_at, cron, time_zone, payload, \
          account_id, chat_id, contact_id, depth) VALUES (",
     );
-    sql.bind(timer.install_id.clone()).push(", ").bind(scope.to_owned()).push(", ").bind(scope_id.to_owned());
-    sql.push(", ").bind(timer.spec.name.clone()).push(", ").bind(timer.team_id.clone()).push(", ").bind(timer.revision);
+    sql.bind(timer.install_id.clone())
+        .push(", ")
+        .bind(scope.to_owned())
+        .push(", ")
+        .bind(scope_id.to_owned());
+    sql.push(", ")
+        .bind(timer.spec.name.clone())
+        .push(", ")
+        .bind(timer.team_id.clone())
+        .push(", ")
+        .bind(timer.revision);
     sql.push(", ").bind(timer.spec.due_at).push(", ").bind(timer.spec.cron.clone()).push(", ");
     sql.bind(timer.spec.time_zone.clone()).push(", ").bind(timer.spec.payload.clone()).push(", ");
     sql.bind(timer.account_id.clone()).push(", ").bind(timer.chat_id.clone()).push(", ");
@@ -69,7 +79,12 @@ pub async fn set(conn: &mut Conn, timer: &Timer) -> sqlx::Result<()> {
     Ok(())
 }
 
-pub async fn get(conn: &mut Conn, install_id: &str, scope: &Scope, name: &str) -> sqlx::Result<Option<Timer>> {
+pub async fn get(
+    conn: &mut Conn,
+    install_id: &str,
+    scope: &Scope,
+    name: &str,
+) -> sqlx::Result<Option<Timer>> {
     let mut sql = by_key("SELECT * FROM timer", install_id, scope);
     sql.push(" AND name = ").bind(name.to_owned());
     sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
@@ -83,7 +98,12 @@ pub async fn list(conn: &mut Conn, install_id: &str, scope: &Scope) -> sqlx::Res
 }
 
 /// Take a timer away.
-pub async fn remove(conn: &mut Conn, install_id: &str, scope: &Scope, name: &str) -> sqlx::Result<()> {
+pub async fn remove(
+    conn: &mut Conn,
+    install_id: &str,
+    scope: &Scope,
+    name: &str,
+) -> sqlx::Result<()> {
     let mut sql = by_key("DELETE FROM timer", install_id, scope);
     sql.push(" AND name = ").bind(name.to_owned());
     sql.execute(conn).await?;
@@ -91,16 +111,28 @@ pub async fn remove(conn: &mut Conn, install_id: &str, scope: &Scope, name: &str
 }
 
 /// A fire was handled: a one-shot timer is gone, unless it was set anew since.
-pub async fn end(conn: &mut Conn, install_id: &str, scope: &Scope, name: &str, revision: i64) -> sqlx::Result<()> {
+pub async fn end(
+    conn: &mut Conn,
+    install_id: &str,
+    scope: &Scope,
+    name: &str,
+    revision: i64,
+) -> sqlx::Result<()> {
     let mut sql = by_key("DELETE FROM timer", install_id, scope);
-    sql.push(" AND cron = '' AND name = ").bind(name.to_owned()).push(" AND revision = ").bind(revision);
+    sql.push(" AND cron = '' AND name = ")
+        .bind(name.to_owned())
+        .push(" AND revision = ")
+        .bind(revision);
     sql.execute(conn).await?;
     Ok(())
 }
 
 /// Take all timers of an install away, and the jobs that wait to fire them.
 pub async fn remove_all(conn: &mut Conn, install_id: &str) -> sqlx::Result<()> {
-    for text in ["DELETE FROM timer WHERE install_id = ", "DELETE FROM job WHERE place = 0 AND target_id = "] {
+    for text in [
+        "DELETE FROM timer WHERE install_id = ",
+        "DELETE FROM job WHERE place = 0 AND target_id = ",
+    ] {
         let mut sql = Sql::new(text);
         sql.bind(install_id.to_owned());
         sql.execute(conn).await?;
@@ -113,7 +145,10 @@ pub async fn move_on(conn: &mut Conn, timer: &Timer, due_at: Millis) -> sqlx::Re
     let mut sql = Sql::new("UPDATE timer SET due_at = ");
     let (scope, scope_id) = timer.spec.scope.parts();
     sql.bind(due_at).push(" WHERE install_id = ").bind(timer.install_id.clone());
-    sql.push(" AND scope = ").bind(scope.to_owned()).push(" AND scope_id = ").bind(scope_id.to_owned());
+    sql.push(" AND scope = ")
+        .bind(scope.to_owned())
+        .push(" AND scope_id = ")
+        .bind(scope_id.to_owned());
     sql.push(" AND name = ").bind(timer.spec.name.clone());
     sql.execute(conn).await?;
     Ok(())
@@ -122,7 +157,10 @@ pub async fn move_on(conn: &mut Conn, timer: &Timer, due_at: Millis) -> sqlx::Re
 fn by_key(text: &str, install_id: &str, scope: &Scope) -> Sql {
     let (word, id) = scope.parts();
     let mut sql = Sql::new(text);
-    sql.push(" WHERE install_id = ").bind(install_id.to_owned()).push(" AND scope = ").bind(word.to_owned());
+    sql.push(" WHERE install_id = ")
+        .bind(install_id.to_owned())
+        .push(" AND scope = ")
+        .bind(word.to_owned());
     sql.push(" AND scope_id = ").bind(id.to_owned());
     sql
 }

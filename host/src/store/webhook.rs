@@ -18,15 +18,25 @@ pub struct StoredReply {
 
 /// Keep a reply; the first one of a delivery stands.
 pub async fn insert_reply(conn: &mut Conn, reply: &StoredReply) -> sqlx::Result<()> {
-    let mut sql = Sql::new("INSERT INTO webhook_reply (install_id, delivery_id, status, headers, body, at) VALUES (");
-    sql.bind(reply.install_id.clone()).push(", ").bind(reply.delivery_id.clone()).push(", ").bind(reply.status);
+    let mut sql = Sql::new(
+        "INSERT INTO webhook_reply (install_id, delivery_id, status, headers, body, at) VALUES (",
+    );
+    sql.bind(reply.install_id.clone())
+        .push(", ")
+        .bind(reply.delivery_id.clone())
+        .push(", ")
+        .bind(reply.status);
     sql.push(", ").bind(serde_json::to_string(&reply.headers).unwrap_or_default()).push(", ");
     sql.bind(reply.body.clone()).push(", ").bind(reply.at).push(") ON CONFLICT DO NOTHING");
     sql.execute(conn).await?;
     Ok(())
 }
 
-pub async fn reply(conn: &mut Conn, install_id: &str, delivery_id: &str) -> sqlx::Result<Option<StoredReply>> {
+pub async fn reply(
+    conn: &mut Conn,
+    install_id: &str,
+    delivery_id: &str,
+) -> sqlx::Result<Option<StoredReply>> {
     let mut sql = Sql::new("SELECT * FROM webhook_reply WHERE install_id = ");
     sql.bind(install_id.to_owned()).push(" AND delivery_id = ").bind(delivery_id.to_owned());
     let Some(row) = sql.fetch_one(conn).await? else { return Ok(None) };

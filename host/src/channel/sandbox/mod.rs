@@ -155,6 +155,12 @@ impl Sandbox {
         self.shared.network().outgoing(account_id, after, limit)
     }
 
+    /// Whether a receipt is due that the host does not have yet.
+    pub fn owes_now(&self) -> bool {
+        let now = self.shared.clock.now();
+        self.shared.network().owes(now)
+    }
+
     pub fn behaviour(&self, account_id: &str) -> Behaviour {
         self.shared.network().behaviour(account_id).clone()
     }

@@ -30,6 +30,8 @@ pub(super) struct Network {
     known_order: VecDeque<String>,
     /// By due time, then by arrival.
     owed: BTreeMap<(Millis, u64), InboundStatus>,
+    /// Receipts that are being handed in.
+    in_hand: usize,
     arrivals: u64,
 }
 
@@ -62,6 +64,7 @@ impl Network {
             known: HashMap::new(),
             known_order: VecDeque::new(),
             owed: BTreeMap::new(),
+            in_hand: 0,
             arrivals: 0,
         };
         network.recall()?;
@@ -178,11 +181,18 @@ impl Network {
         {
             due.push(entry.remove());
         }
+        self.in_hand = due.len();
         due
+    }
+
+    /// Whether a receipt is due by now that the host does not have yet.
+    pub fn owes(&self, now: Millis) -> bool {
+        self.in_hand > 0 || self.next_due().is_some_and(|due| due <= now)
     }
 
     /// Write down that the host has these receipts.
     pub fn settle(&mut self, receipts: &[InboundStatus], now: Millis) -> io::Result<()> {
+        self.in_hand = 0;
         let line = |status: &InboundStatus| Line::Receipt {
             at: now,
             account_id: status.account_id.clone(),

@@ -1,8 +1,8 @@
 //! What becomes of a job after a call: gone, one step further in the chain, or tried again.
 
 use super::{Conclusion, Settlement};
-use crate::flow::{House, backoff};
 use crate::flow::record::lane;
+use crate::flow::{House, backoff};
 use crate::model::{Event, Millis};
 use crate::plugin::Verdict;
 use crate::plugin::manifest::Order;
@@ -12,9 +12,15 @@ use crate::store::job::Job;
 pub fn of(house: &House, item: &Settlement) -> Option<Job> {
     match &item.conclusion {
         Conclusion::Nothing => None,
-        Conclusion::Park { event, install_id } if item.job.lane == parked_lane(install_id, event) => {
+        Conclusion::Park { event, install_id }
+            if item.job.lane == parked_lane(install_id, event) =>
+        {
             let active = item.team.install(install_id)?;
-            Some(Job { due_at: active.suspended_until, stage: install_id.clone(), ..item.job.clone() })
+            Some(Job {
+                due_at: active.suspended_until,
+                stage: install_id.clone(),
+                ..item.job.clone()
+            })
         }
         Conclusion::Park { event, install_id } => next_step(item, event, install_id),
         Conclusion::Ran { event, install_id, outcome } => match &outcome.verdict {
@@ -48,10 +54,17 @@ fn next_step(item: &Settlement, event: &Event, install_id: &str) -> Option<Job> 
 
 /// In a relaxed order a failing event leaves its lane, so that those behind it go on.
 fn again(house: &House, item: &Settlement, install_id: &str, after: Millis) -> Job {
-    let relaxed =
-        item.team.install(install_id).is_some_and(|active| active.install.manifest.order == Order::Relaxed);
+    let relaxed = item
+        .team
+        .install(install_id)
+        .is_some_and(|active| active.install.manifest.order == Order::Relaxed);
     let lane = if relaxed { item.job.id.clone() } else { item.job.lane.clone() };
-    Job { due_at: house.clock.now() + after, attempts: item.job.attempts + 1, lane, ..item.job.clone() }
+    Job {
+        due_at: house.clock.now() + after,
+        attempts: item.job.attempts + 1,
+        lane,
+        ..item.job.clone()
+    }
 }
 
 /// Where the events of a chat wait for a suspended install.

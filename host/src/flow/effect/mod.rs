@@ -92,11 +92,15 @@ impl Work for Settler {
         for team_id in suspended {
             house.registry.forget(&team_id);
         }
-        Ok(items.iter().zip(overtaken).map(|(item, overtaken)| match overtaken {
-            true => Settled::Overtaken,
-            false if held.contains(&item.job.id) => Settled::Written,
-            false => Settled::Zombie,
-        }).collect())
+        Ok(items
+            .iter()
+            .zip(overtaken)
+            .map(|(item, overtaken)| match overtaken {
+                true => Settled::Overtaken,
+                false if held.contains(&item.job.id) => Settled::Written,
+                false => Settled::Zombie,
+            })
+            .collect())
     }
 }
 
@@ -109,7 +113,8 @@ fn wanted(items: &[Settlement]) -> BTreeMap<String, i64> {
             Conclusion::Ran { outcome, .. } => outcome.effects.len(),
             _ => 0,
         };
-        *wanted.entry(item.job.team_id.clone()).or_insert(0) += 2 * i64::try_from(effects).unwrap_or(0) + 2;
+        *wanted.entry(item.job.team_id.clone()).or_insert(0) +=
+            2 * i64::try_from(effects).unwrap_or(0) + 2;
     }
     wanted
 }

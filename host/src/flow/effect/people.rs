@@ -28,15 +28,24 @@ pub async fn apply(
             .await?
             .then(|| (EventKind::CONTACT_UPDATED, contact_id, json!({ "name": name }))),
         Effect::Consent { contact_id, opt_in, reason } => {
-            let kind =
-                if *opt_in == OptIn::Out { EventKind::CONTACT_OPTED_OUT } else { EventKind::CONTACT_OPTED_IN };
+            let kind = if *opt_in == OptIn::Out {
+                EventKind::CONTACT_OPTED_OUT
+            } else {
+                EventKind::CONTACT_OPTED_IN
+            };
             contact::set_opt_in(conn, team_id, contact_id, *opt_in)
                 .await?
                 .then(|| (kind, contact_id, json!({ "reason": reason })))
         }
-        Effect::Assign { chat_id, who, reason } => chat::assign(conn, team_id, chat_id, who)
-            .await?
-            .then(|| (EventKind::CHAT_ASSIGNED, &cause.contact_id, json!({ "assigned": who, "reason": reason }))),
+        Effect::Assign { chat_id, who, reason } => {
+            chat::assign(conn, team_id, chat_id, who).await?.then(|| {
+                (
+                    EventKind::CHAT_ASSIGNED,
+                    &cause.contact_id,
+                    json!({ "assigned": who, "reason": reason }),
+                )
+            })
+        }
         _ => None,
     };
     Ok(told.map(|(kind, contact_id, data)| Event {
@@ -46,7 +55,13 @@ pub async fn apply(
 }
 
 /// An event that another one caused, one step further from the customer's act.
-pub fn event(house: &House, numbers: &mut Numbers, cause: &Event, kind: &str, data: Value) -> Event {
+pub fn event(
+    house: &House,
+    numbers: &mut Numbers,
+    cause: &Event,
+    kind: &str,
+    data: Value,
+) -> Event {
     Event {
         id: house.clock.id("evt"),
         team_id: cause.team_id.clone(),

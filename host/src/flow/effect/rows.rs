@@ -70,7 +70,14 @@ impl Rows {
         }
     }
 
-    fn park(&mut self, house: &House, numbers: &mut Numbers, item: &Settlement, event: &Event, install_id: &str) {
+    fn park(
+        &mut self,
+        house: &House,
+        numbers: &mut Numbers,
+        item: &Settlement,
+        event: &Event,
+        install_id: &str,
+    ) {
         let lane = parked_lane(install_id, event);
         let Some(active) = item.team.install(install_id) else { return };
         if item.job.lane != lane {
@@ -87,7 +94,14 @@ impl Rows {
         }
     }
 
-    fn log(&mut self, house: &House, item: &Settlement, event: &Event, install_id: &str, outcome: &Outcome) {
+    fn log(
+        &mut self,
+        house: &House,
+        item: &Settlement,
+        event: &Event,
+        install_id: &str,
+        outcome: &Outcome,
+    ) {
         self.logs.extend(outcome.logs.iter().map(|line| LogRow {
             id: house.clock.id("log"),
             team_id: event.team_id.clone(),
@@ -148,9 +162,18 @@ impl Rows {
             return Ok(());
         }
         let until = house.clock.now() + delivery.suspend_for;
-        let reason = format!("{faults} events in a row went to the dead letters; the last: {}", fault.reason);
-        plugin::set_install_state(conn, install_id, InstallState::Suspended, &reason, until).await?;
-        tracing::warn!(install = install_id, plugin = active.install.plugin, reason, "a plugin is suspended");
+        let reason = format!(
+            "{faults} events in a row went to the dead letters; the last: {}",
+            fault.reason
+        );
+        plugin::set_install_state(conn, install_id, InstallState::Suspended, &reason, until)
+            .await?;
+        tracing::warn!(
+            install = install_id,
+            plugin = active.install.plugin,
+            reason,
+            "a plugin is suspended"
+        );
         self.suspended.insert(event.team_id.clone());
         self.events.push(people::event(
             house,
@@ -172,7 +195,8 @@ impl Rows {
         outcome: &Outcome,
         house: &House,
     ) -> anyhow::Result<()> {
-        let over = matches!(outcome.verdict, Verdict::Done { .. }) || given_up(house, item, outcome).is_some();
+        let over = matches!(outcome.verdict, Verdict::Done { .. })
+            || given_up(house, item, outcome).is_some();
         if event.kind == EventKind::TIMER_FIRED && over {
             let fire: Fire = serde_json::from_value(event.data["timer"].clone())?;
             timer::end(conn, install_id, &fire.scope, &fire.name, fire.revision).await?;
@@ -248,7 +272,9 @@ impl Rows {
                 };
                 timers::arm(conn, house, &timer).await?;
             }
-            Effect::CancelTimer { scope, name } => timers::disarm(conn, install_id, scope, name).await?,
+            Effect::CancelTimer { scope, name } => {
+                timers::disarm(conn, install_id, scope, name).await?
+            }
             Effect::SetState { scope, key, value, expires_at } => {
                 let write = state::write(install_id, scope, key, value.as_deref(), *expires_at);
                 self.state.insert((install_id.to_owned(), scope.clone(), key.clone()), write);
@@ -259,7 +285,10 @@ impl Rows {
                 depth: event.depth + 1,
                 ..people::event(house, numbers, event, name, data.clone())
             }),
-            Effect::Tag { .. } | Effect::Rename { .. } | Effect::Consent { .. } | Effect::Assign { .. } => {
+            Effect::Tag { .. }
+            | Effect::Rename { .. }
+            | Effect::Consent { .. }
+            | Effect::Assign { .. } => {
                 self.events.extend(people::apply(house, conn, numbers, event, effect).await?);
             }
         }
@@ -272,7 +301,11 @@ impl Rows {
 
     /// Write it all, one statement a table. Gives the lanes to promote, and what must be held until
     /// the commit has ended.
-    pub async fn write(self, house: &House, conn: &mut Conn) -> anyhow::Result<(Vec<String>, Option<Withdrawn>)> {
+    pub async fn write(
+        self,
+        house: &House,
+        conn: &mut Conn,
+    ) -> anyhow::Result<(Vec<String>, Option<Withdrawn>)> {
         let mut lanes: Vec<String> = self.jobs.iter().map(|job| job.lane.clone()).collect();
         job::insert(conn, &self.jobs).await?;
         lanes.extend(send::write(house, conn, self.drafts).await?);
@@ -285,8 +318,10 @@ impl Rows {
         if self.cancelled.is_empty() {
             return Ok((lanes, None));
         }
-        let withdrawn = job::withdraw(&house.store, conn, &self.cancelled, house.clock.now()).await?;
-        let moves: Vec<Forward> = withdrawn.subjects.iter().map(|id| Forward::to(id, Status::Cancelled)).collect();
+        let withdrawn =
+            job::withdraw(&house.store, conn, &self.cancelled, house.clock.now()).await?;
+        let moves: Vec<Forward> =
+            withdrawn.subjects.iter().map(|id| Forward::to(id, Status::Cancelled)).collect();
         message::forward(conn, &moves).await?;
         lanes.extend(withdrawn.lanes.clone());
         Ok((lanes, Some(withdrawn)))

@@ -12,7 +12,11 @@ type Key = (String, Scope, String);
 
 /// For each settlement, whether another call changed what it read: one that committed before, or
 /// one of the same set. The transaction holds the teams, so nothing changes while it looks.
-pub async fn overtaken(conn: &mut Conn, items: &[Settlement], now: Millis) -> Result<Vec<bool>, StoreError> {
+pub async fn overtaken(
+    conn: &mut Conn,
+    items: &[Settlement],
+    now: Millis,
+) -> Result<Vec<bool>, StoreError> {
     let mut keys: Vec<Key> = items.iter().flat_map(reads).map(|(key, _)| key).collect();
     keys.sort();
     keys.dedup();
@@ -21,7 +25,8 @@ pub async fn overtaken(conn: &mut Conn, items: &[Settlement], now: Millis) -> Re
     Ok(items
         .iter()
         .map(|item| {
-            let overtaken = reads(item).any(|(key, seen)| current.get(&key).is_some_and(|now| *now != seen));
+            let overtaken =
+                reads(item).any(|(key, seen)| current.get(&key).is_some_and(|now| *now != seen));
             if !overtaken {
                 for key in written(item) {
                     // Any other version than those that were read.
@@ -41,7 +46,9 @@ fn reads(item: &Settlement) -> impl Iterator<Item = (Key, Option<i64>)> {
     ran.into_iter().flat_map(|(install_id, outcome)| {
         // A call that failed writes nothing, so nothing can be lost by what it read.
         let reads = if effects(outcome).is_empty() { &[] } else { outcome.reads.as_slice() };
-        reads.iter().map(move |read| ((install_id.clone(), read.scope.clone(), read.key.clone()), read.version))
+        reads.iter().map(move |read| {
+            ((install_id.clone(), read.scope.clone(), read.key.clone()), read.version)
+        })
     })
 }
 
@@ -50,14 +57,22 @@ fn written(item: &Settlement) -> Vec<Key> {
     effects(outcome)
         .iter()
         .filter_map(|effect| match effect {
-            Effect::SetState { scope, key, .. } => Some((install_id.clone(), scope.clone(), key.clone())),
+            Effect::SetState { scope, key, .. } => {
+                Some((install_id.clone(), scope.clone(), key.clone()))
+            }
             _ => None,
         })
         .collect()
 }
 
 /// The row of one write.
-pub fn write(install_id: &str, scope: &Scope, key: &str, value: Option<&str>, expires_at: Option<Millis>) -> Write {
+pub fn write(
+    install_id: &str,
+    scope: &Scope,
+    key: &str,
+    value: Option<&str>,
+    expires_at: Option<Millis>,
+) -> Write {
     Write {
         install_id: install_id.to_owned(),
         scope: scope.clone(),
@@ -67,4 +82,3 @@ pub fn write(install_id: &str, scope: &Scope, key: &str, value: Option<&str>, ex
         expires_at,
     }
 }
-

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use anyhow::Context;
 
 use crate::flow::{House, record};
-use crate::model::{Account, Chat, Content, Contact, Direction, Event, EventKind, InboundMessage, Message, Status};
+use crate::model::{
+    Account, Chat, Contact, Content, Direction, Event, EventKind, InboundMessage, Message, Status,
+};
 use crate::store::job::Withdrawn;
 use crate::store::message::{Forward, NewMessage, Options};
 use crate::store::team::Numbers;
@@ -29,7 +31,10 @@ pub async fn store(
         let contact = &contacts[&(account.team_id.clone(), item.from.clone())];
         let chat = &chats[&(account.id.clone(), contact.id.clone())];
         let place = numbers.next(&account.team_id);
-        let reply_to = answered.get(&(account.id.as_str(), item.reply_to.as_str())).cloned().unwrap_or_default();
+        let reply_to = answered
+            .get(&(account.id.as_str(), item.reply_to.as_str()))
+            .cloned()
+            .unwrap_or_default();
         new.push(row(house, item, chat, place, reply_to));
     }
     let stored = message::insert(conn, &new).await?;
@@ -48,12 +53,14 @@ async fn contacts_of(
 ) -> anyhow::Result<HashMap<(String, String), Contact>> {
     let mut wanted = BTreeMap::new();
     for (account, item) in items {
-        wanted.entry((account.team_id.clone(), item.from.clone())).or_insert_with(|| contact::Wanted {
-            team_id: account.team_id.clone(),
-            phone: item.from.clone(),
-            name: without_nul(&item.name),
-            new_id: house.clock.id("con"),
-            now: house.clock.now(),
+        wanted.entry((account.team_id.clone(), item.from.clone())).or_insert_with(|| {
+            contact::Wanted {
+                team_id: account.team_id.clone(),
+                phone: item.from.clone(),
+                name: without_nul(&item.name),
+                new_id: house.clock.id("con"),
+                now: house.clock.now(),
+            }
         });
     }
     Ok(contact::ensure(conn, &wanted.into_values().collect::<Vec<_>>()).await?)
@@ -102,7 +109,8 @@ async fn answered<'a>(
     for (account_id, provider_ids) in asked {
         let found = message::by_provider_ids(conn, account_id, &provider_ids).await?;
         for (account, item) in items.iter().filter(|(account, _)| account.id == account_id) {
-            if let Some(message) = found.iter().find(|message| message.provider_id == item.reply_to) {
+            if let Some(message) = found.iter().find(|message| message.provider_id == item.reply_to)
+            {
                 answered.insert((account.id.as_str(), item.reply_to.as_str()), message.id.clone());
             }
         }
@@ -110,7 +118,13 @@ async fn answered<'a>(
     Ok(answered)
 }
 
-fn row(house: &House, item: &InboundMessage, chat: &Chat, place: i64, reply_to: String) -> NewMessage {
+fn row(
+    house: &House,
+    item: &InboundMessage,
+    chat: &Chat,
+    place: i64,
+    reply_to: String,
+) -> NewMessage {
     let message = Message {
         id: house.clock.id("msg"),
         team_id: chat.team_id.clone(),
@@ -163,7 +177,10 @@ async fn touch(
     let names: BTreeMap<String, String> = items
         .iter()
         .map(|(account, item)| {
-            (contacts[&(account.team_id.clone(), item.from.clone())].id.clone(), without_nul(&item.name))
+            (
+                contacts[&(account.team_id.clone(), item.from.clone())].id.clone(),
+                without_nul(&item.name),
+            )
         })
         .collect();
     contact::touch(conn, &names.into_iter().collect::<Vec<_>>(), house.clock.now()).await?;
@@ -184,7 +201,11 @@ async fn touch(
 }
 
 /// What was to be dropped if the customer wrote, and has not begun to leave, is dropped now.
-async fn cancel_if_replied(house: &House, conn: &mut Conn, new: &[NewMessage]) -> anyhow::Result<Option<Withdrawn>> {
+async fn cancel_if_replied(
+    house: &House,
+    conn: &mut Conn,
+    new: &[NewMessage],
+) -> anyhow::Result<Option<Withdrawn>> {
     let mut chats: Vec<String> = new.iter().map(|new| new.message.chat_id.clone()).collect();
     chats.sort_unstable();
     chats.dedup();
@@ -193,13 +214,18 @@ async fn cancel_if_replied(house: &House, conn: &mut Conn, new: &[NewMessage]) -
         return Ok(None);
     }
     let withdrawn = job::withdraw(&house.store, conn, &doomed, house.clock.now()).await?;
-    let moves: Vec<Forward> = withdrawn.subjects.iter().map(|id| Forward::to(id, Status::Cancelled)).collect();
+    let moves: Vec<Forward> =
+        withdrawn.subjects.iter().map(|id| Forward::to(id, Status::Cancelled)).collect();
     message::forward(conn, &moves).await?;
     Ok(Some(withdrawn))
 }
 
 /// One event for each new message. Its cursor is the message's own place: they were drawn together.
-async fn record_received(house: &House, conn: &mut Conn, new: &[NewMessage]) -> anyhow::Result<Vec<String>> {
+async fn record_received(
+    house: &House,
+    conn: &mut Conn,
+    new: &[NewMessage],
+) -> anyhow::Result<Vec<String>> {
     let mut events = Vec::with_capacity(new.len());
     for NewMessage { message, place, .. } in new {
         events.push(Event {

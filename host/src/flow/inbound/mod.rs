@@ -41,13 +41,19 @@ impl Work for Receiver {
                 Inbound::Status(status) => &status.account_id,
             };
             match (item, accounts.get(account_id)) {
-                (_, None) => tracing::warn!(account_id, "something came in for an account that is gone"),
+                (_, None) => {
+                    tracing::warn!(account_id, "something came in for an account that is gone")
+                }
                 (Inbound::Message(message), Some(account)) => messages.push((account, message)),
                 (Inbound::Status(status), Some(account)) => statuses.push((account, status)),
             }
         }
         let mut wanted = std::collections::BTreeMap::new();
-        for account in messages.iter().map(|(account, _)| account).chain(statuses.iter().map(|(account, _)| account)) {
+        for account in messages
+            .iter()
+            .map(|(account, _)| account)
+            .chain(statuses.iter().map(|(account, _)| account))
+        {
             *wanted.entry(account.team_id.clone()).or_insert(0) += 1;
         }
         let mut tx = house.store.begin().await?;
@@ -97,7 +103,8 @@ impl Intake for Door {
         phone: Option<&str>,
     ) -> anyhow::Result<()> {
         let house = &self.house;
-        let found = account::by_ids(&mut *house.store.read().await?, &[account_id.to_owned()]).await?;
+        let found =
+            account::by_ids(&mut *house.store.read().await?, &[account_id.to_owned()]).await?;
         let Some(account) = found.into_iter().next() else { return Ok(()) };
         let event = Event {
             id: house.clock.id("evt"),
@@ -113,7 +120,8 @@ impl Intake for Door {
             data: json!({ "state": state, "reason": reason, "was": account.state }),
         };
         let mut tx = house.store.begin().await?;
-        let mut numbers = team::draw(&mut tx, &record::numbers_for(std::slice::from_ref(&event))).await?;
+        let mut numbers =
+            team::draw(&mut tx, &record::numbers_for(std::slice::from_ref(&event))).await?;
         account::set_state(&mut tx, account_id, state, reason, phone).await?;
         record::events(house, &mut tx, &mut numbers, vec![event]).await?;
         house.commit(tx).await?;

@@ -63,8 +63,11 @@ struct Known {
 
 impl Known {
     async fn load(conn: &mut Conn, items: &[(&Account, &InboundStatus)]) -> anyhow::Result<Self> {
-        let ours: Vec<String> =
-            items.iter().map(|(_, item)| item.message_id.clone()).filter(|id| !id.is_empty()).collect();
+        let ours: Vec<String> = items
+            .iter()
+            .map(|(_, item)| item.message_id.clone())
+            .filter(|id| !id.is_empty())
+            .collect();
         let mut found = message::by_ids(conn, &ours).await?;
         let mut theirs: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (account, item) in items.iter().filter(|(_, item)| !item.provider_id.is_empty()) {
@@ -86,7 +89,8 @@ impl Known {
         let by_provider = Some(&item.provider_id)
             .filter(|id| !id.is_empty())
             .and_then(|id| self.by_provider_id.get(&(account.id.clone(), id.clone())));
-        let id = if self.by_id.contains_key(&item.message_id) { &item.message_id } else { by_provider? };
+        let id =
+            if self.by_id.contains_key(&item.message_id) { &item.message_id } else { by_provider? };
         self.by_id.get_mut(id).filter(|message| message.account_id == account.id)
     }
 }
@@ -106,7 +110,12 @@ fn waiting(house: &House, account: &Account, item: &InboundStatus) -> anyhow::Re
         place: 1,
         account_id: account.id.clone(),
         payload: serde_json::to_string(item)?,
-        ..Job::new(house.clock.id("job"), &account.team_id, JobKind::Status, house.clock.now() + FIRST_RETRY)
+        ..Job::new(
+            house.clock.id("job"),
+            &account.team_id,
+            JobKind::Status,
+            house.clock.now() + FIRST_RETRY,
+        )
     })
 }
 
@@ -115,8 +124,13 @@ pub async fn run_unmatched(door: &Door) -> anyhow::Result<()> {
     let house = &door.house;
     loop {
         let now = house.clock.now();
-        let wanted =
-            Wanted { kind: JobKind::Status, account: None, limit: 256, now, lease: house.config.delivery.lease };
+        let wanted = Wanted {
+            kind: JobKind::Status,
+            account: None,
+            limit: 256,
+            now,
+            lease: house.config.delivery.lease,
+        };
         let jobs = job::claim(&house.store, wanted).await?;
         if jobs.is_empty() {
             return Ok(());
@@ -144,8 +158,10 @@ async fn settle_unmatched(house: &House, jobs: &[Job]) -> anyhow::Result<()> {
     }
     let mut tx = house.store.begin().await?;
     let mut numbers = team::draw(&mut tx, &wanted).await?;
-    let pairs: Vec<(&Account, &InboundStatus)> =
-        items.iter().filter_map(|(_, item)| Some((accounts.get(&item.account_id)?, item))).collect();
+    let pairs: Vec<(&Account, &InboundStatus)> = items
+        .iter()
+        .filter_map(|(_, item)| Some((accounts.get(&item.account_id)?, item)))
+        .collect();
     let mut known = Known::load(&mut tx, &pairs).await?;
     let mut matched = Vec::new();
     let (mut done, mut again) = (Vec::new(), Vec::new());

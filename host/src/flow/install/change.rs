@@ -40,8 +40,13 @@ fn manifest_of(install: &InstallRow) -> Result<Manifest, InstallError> {
 }
 
 /// Write a changed install as a new generation.
-async fn put(house: &House, conn: &mut Conn, install: InstallRow) -> Result<InstallRow, InstallError> {
-    let install = InstallRow { generation: install.generation + 1, updated_at: house.clock.now(), ..install };
+async fn put(
+    house: &House,
+    conn: &mut Conn,
+    install: InstallRow,
+) -> Result<InstallRow, InstallError> {
+    let install =
+        InstallRow { generation: install.generation + 1, updated_at: house.clock.now(), ..install };
     plugin::put_install(conn, &install).await?;
     Ok(install)
 }
@@ -50,7 +55,12 @@ async fn put(house: &House, conn: &mut Conn, install: InstallRow) -> Result<Inst
 ///
 /// # Errors
 /// Names the fields that do not fit.
-pub async fn set_config(house: &House, team_id: &str, key: &str, config: Value) -> Result<InstallRow, InstallError> {
+pub async fn set_config(
+    house: &House,
+    team_id: &str,
+    key: &str,
+    config: Value,
+) -> Result<InstallRow, InstallError> {
     let (mut tx, install) = begin(house, team_id, key).await?;
     let config = configured(&manifest_of(&install)?, config)?;
     let install = put(house, &mut tx, InstallRow { config, ..install }).await?;
@@ -59,7 +69,12 @@ pub async fn set_config(house: &House, team_id: &str, key: &str, config: Value) 
 }
 
 /// Set what is granted; what the plugin does not ask is left out.
-pub async fn set_grants(house: &House, team_id: &str, key: &str, grants: &Grants) -> Result<InstallRow, InstallError> {
+pub async fn set_grants(
+    house: &House,
+    team_id: &str,
+    key: &str,
+    grants: &Grants,
+) -> Result<InstallRow, InstallError> {
     let (mut tx, install) = begin(house, team_id, key).await?;
     let grants = serde_json::to_string(&both(grants, &manifest_of(&install)?.asks()))?;
     let install = put(house, &mut tx, InstallRow { grants, ..install }).await?;
@@ -93,17 +108,35 @@ pub async fn set_secret(
     let manifest = manifest_of(&install)?;
     if !manifest.secrets.contains_key(name) {
         let known: Vec<&str> = manifest.secrets.keys().map(String::as_str).collect();
-        let hint = if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
-        return Err(InstallError::Invalid(format!("{} asks for no secret {name:?}: {hint}", install.plugin)));
+        let hint = if known.is_empty() {
+            "it has none".to_owned()
+        } else {
+            format!("it has {}", known.join(", "))
+        };
+        return Err(InstallError::Invalid(format!(
+            "{} asks for no secret {name:?}: {hint}",
+            install.plugin
+        )));
     }
-    plugin::set_secret(&mut tx, &install.id, name, &house.seal.seal(&secret_context(&install.id, name), value)).await?;
+    plugin::set_secret(
+        &mut tx,
+        &install.id,
+        name,
+        &house.seal.seal(&secret_context(&install.id, name), value),
+    )
+    .await?;
     let install = put(house, &mut tx, install).await?;
     end(house, tx, team_id).await?;
     Ok(install)
 }
 
 /// Forget a secret.
-pub async fn delete_secret(house: &House, team_id: &str, key: &str, name: &str) -> Result<InstallRow, InstallError> {
+pub async fn delete_secret(
+    house: &House,
+    team_id: &str,
+    key: &str,
+    name: &str,
+) -> Result<InstallRow, InstallError> {
     let (mut tx, install) = begin(house, team_id, key).await?;
     if !plugin::delete_secret(&mut tx, &install.id, name).await? {
         return Err(InstallError::NotFound(format!("secret {name:?}")));
@@ -114,9 +147,15 @@ pub async fn delete_secret(house: &House, team_id: &str, key: &str, name: &str) 
 }
 
 /// Let its events wait until a person resumes it.
-pub async fn suspend(house: &House, team_id: &str, key: &str, reason: &str) -> Result<InstallRow, InstallError> {
+pub async fn suspend(
+    house: &House,
+    team_id: &str,
+    key: &str,
+    reason: &str,
+) -> Result<InstallRow, InstallError> {
     let (mut tx, install) = begin(house, team_id, key).await?;
-    plugin::set_install_state(&mut tx, &install.id, InstallState::Suspended, reason, UNTIL_RESUMED).await?;
+    plugin::set_install_state(&mut tx, &install.id, InstallState::Suspended, reason, UNTIL_RESUMED)
+        .await?;
     end(house, tx, team_id).await?;
     find(house, team_id, &install.id).await
 }
@@ -147,19 +186,30 @@ pub async fn remove(house: &House, team_id: &str, key: &str) -> Result<(), Insta
 }
 
 /// Put the chain in this order: every install of the team once, by id or plugin name.
-pub async fn reorder(house: &House, team_id: &str, keys: &[String]) -> Result<Vec<InstallRow>, InstallError> {
+pub async fn reorder(
+    house: &House,
+    team_id: &str,
+    keys: &[String],
+) -> Result<Vec<InstallRow>, InstallError> {
     let mut tx = house.store.begin().await?;
     team::draw(&mut tx, &BTreeMap::from([(team_id.to_owned(), 1)])).await?;
     let mut installs = plugin::installs(&mut tx, team_id).await?;
     let mut ordered = Vec::with_capacity(installs.len());
     for key in keys {
-        let Some(index) = installs.iter().position(|install| install.id == *key || install.plugin == *key) else {
-            return Err(InstallError::Invalid(format!("{key:?} is no plugin of yours, or is named twice")));
+        let Some(index) =
+            installs.iter().position(|install| install.id == *key || install.plugin == *key)
+        else {
+            return Err(InstallError::Invalid(format!(
+                "{key:?} is no plugin of yours, or is named twice"
+            )));
         };
         ordered.push(installs.swap_remove(index));
     }
     if let Some(missing) = installs.first() {
-        return Err(InstallError::Invalid(format!("name every plugin once: {:?} is missing", missing.plugin)));
+        return Err(InstallError::Invalid(format!(
+            "name every plugin once: {:?} is missing",
+            missing.plugin
+        )));
     }
     let mut chain = Vec::with_capacity(ordered.len());
     for (position, install) in (1..).zip(ordered) {

@@ -14,7 +14,8 @@ use crate::store::{StoreError, plugin};
 use super::House;
 
 pub use change::{
-    delete_secret, remove, reorder, resume, set_accounts, set_config, set_grants, set_secret, suspend,
+    delete_secret, remove, reorder, resume, set_accounts, set_config, set_grants, set_secret,
+    suspend,
 };
 pub use publish::{Upload, activate, rollback, upload};
 
@@ -101,13 +102,21 @@ fn both(granted: &Grants, asked: &Grants) -> Grants {
         contacts: less(granted.contacts, asked.contacts),
         chats: less(granted.chats, asked.chats),
         events: granted.events && asked.events,
-        hosts: asked.hosts.iter().filter(|host| granted.hosts.iter().any(|g| g.covers(host))).cloned().collect(),
+        hosts: asked
+            .hosts
+            .iter()
+            .filter(|host| granted.hosts.iter().any(|g| g.covers(host)))
+            .cloned()
+            .collect(),
         reveal: asked.reveal.iter().filter(|name| granted.reveal.contains(name)).cloned().collect(),
     }
 }
 
 /// A configuration as text, with the schema's defaults filled in.
-fn configured(manifest: &crate::plugin::manifest::Manifest, given: Value) -> Result<String, InstallError> {
+fn configured(
+    manifest: &crate::plugin::manifest::Manifest,
+    given: Value,
+) -> Result<String, InstallError> {
     Ok(manifest.configure(given).map_err(config_problems)?.to_string())
 }
 
@@ -137,12 +146,16 @@ mod tests {
     #[test]
     fn a_configuration_takes_the_defaults_of_its_schema() {
         let config = configured(&manifest(), json!({ "times": 2 })).expect("fits");
-        assert_eq!(serde_json::from_str::<Value>(&config).expect("JSON"), json!({ "greeting": "Hello", "times": 2 }));
+        assert_eq!(
+            serde_json::from_str::<Value>(&config).expect("JSON"),
+            json!({ "greeting": "Hello", "times": 2 })
+        );
     }
 
     #[test]
     fn a_configuration_that_does_not_fit_names_the_field() {
-        let refused = configured(&manifest(), json!({ "times": "often" })).expect_err("does not fit");
+        let refused =
+            configured(&manifest(), json!({ "times": "often" })).expect_err("does not fit");
         assert_eq!(refused.code(), "invalid_config");
         assert!(refused.to_string().contains("config/times"), "{refused}");
     }

@@ -29,13 +29,19 @@ pub struct Upload {
 ///
 /// # Errors
 /// What is wrong with the file, its configuration, or what it asks anew; nothing has changed then.
-pub async fn upload(house: &House, team_id: &str, upload: Upload) -> Result<InstallRow, InstallError> {
+pub async fn upload(
+    house: &House,
+    team_id: &str,
+    upload: Upload,
+) -> Result<InstallRow, InstallError> {
     let prepared = house.runtime.prepare(upload.bytes).await?;
     let now = house.clock.now();
     let mut tx = house.store.begin().await?;
     // The team's row, held until the commit: two uploads of one plugin come one after the other.
     team::draw(&mut tx, &BTreeMap::from([(team_id.to_owned(), 1)])).await?;
-    let plugin_id = plugin::ensure(&mut tx, &house.clock.id("plg"), team_id, &prepared.manifest.id, now).await?;
+    let plugin_id =
+        plugin::ensure(&mut tx, &house.clock.id("plg"), team_id, &prepared.manifest.id, now)
+            .await?;
     let version = Version {
         id: house.clock.id("ver"),
         team_id: team_id.to_owned(),
@@ -48,7 +54,8 @@ pub async fn upload(house: &House, team_id: &str, upload: Upload) -> Result<Inst
     };
     let version = plugin::ensure_version(&mut tx, &version).await?;
     let before = plugin::install_of(&mut tx, team_id, &plugin_id).await?;
-    let change = Change { consent: upload.consent, accounts: upload.accounts, config: upload.config };
+    let change =
+        Change { consent: upload.consent, accounts: upload.accounts, config: upload.config };
     let install = publish(house, &mut tx, team_id, version, before, change).await?;
     house.commit(tx).await?;
     house.registry.forget(team_id);
@@ -87,10 +94,14 @@ pub async fn activate(
 /// As [`activate`]; also when the present one is the first.
 pub async fn rollback(house: &House, team_id: &str, key: &str) -> Result<InstallRow, InstallError> {
     let install = find(house, team_id, key).await?;
-    let versions = plugin::versions(&mut *house.store.read().await?, team_id, &install.plugin_id).await?;
+    let versions =
+        plugin::versions(&mut *house.store.read().await?, team_id, &install.plugin_id).await?;
     let older = versions.into_iter().skip_while(|version| version.id != install.version_id).nth(1);
     let Some(older) = older else {
-        return Err(InstallError::Invalid(format!("{} {} is the first version", install.plugin, install.version)));
+        return Err(InstallError::Invalid(format!(
+            "{} {} is the first version",
+            install.plugin, install.version
+        )));
     };
     activate(house, team_id, &install.id, &older.id, Consent::AsBefore).await
 }
@@ -169,7 +180,9 @@ async fn publish(
     }
     plugin::put_install(conn, &install).await?;
     job::unpark(conn, team_id, &install.id, now).await?;
-    let dropped = before.and_then(|before| Manifest::parse(&before.manifest).ok()).unwrap_or_else(|| manifest.clone());
+    let dropped = before
+        .and_then(|before| Manifest::parse(&before.manifest).ok())
+        .unwrap_or_else(|| manifest.clone());
     schedule(house, conn, &install, &dropped.schedules, &manifest.schedules).await?;
     listen::tell_installs(&house.store, conn).await?;
     Ok(install)
@@ -184,7 +197,11 @@ fn is_same(before: &InstallRow, after: &InstallRow) -> bool {
 }
 
 /// All that is asked, or what was granted before where that is enough.
-fn granted(manifest: &Manifest, before: Option<&InstallRow>, consent: &Consent) -> Result<Grants, InstallError> {
+fn granted(
+    manifest: &Manifest,
+    before: Option<&InstallRow>,
+    consent: &Consent,
+) -> Result<Grants, InstallError> {
     let asked = manifest.asks();
     if *consent == Consent::All {
         return Ok(asked);
@@ -195,7 +212,8 @@ fn granted(manifest: &Manifest, before: Option<&InstallRow>, consent: &Consent) 
     };
     let granted: Grants = serde_json::from_str(&before.grants)?;
     // What the version before asked and the installer withheld stays withheld, and is not new.
-    let known = Manifest::parse(&before.manifest).map(|manifest| manifest.asks()).unwrap_or_default();
+    let known =
+        Manifest::parse(&before.manifest).map(|manifest| manifest.asks()).unwrap_or_default();
     if let Err(lacking) = granted.covers(&asked)
         && known.covers(&asked).is_err()
     {

@@ -79,7 +79,10 @@ struct Task {
     endpoint: Option<Endpoint>,
 }
 
-async fn claim(house: &House, slots: &Arc<Semaphore>) -> anyhow::Result<Vec<(Task, OwnedSemaphorePermit)>> {
+async fn claim(
+    house: &House,
+    slots: &Arc<Semaphore>,
+) -> anyhow::Result<Vec<(Task, OwnedSemaphorePermit)>> {
     let wanted = Wanted {
         kind: JobKind::Notify,
         account: None,
@@ -129,7 +132,11 @@ impl Poster {
         let id = task.job.id.clone();
         let settlement = self.post(task).await;
         if let Err(error) = self.settle.submit(settlement).await {
-            tracing::error!(job = id, error = format!("{error:#}"), "a notice could not be settled; it will be sent again");
+            tracing::error!(
+                job = id,
+                error = format!("{error:#}"),
+                "a notice could not be settled; it will be sent again"
+            );
         }
         job::release(&self.house.store, [id.as_str()]);
         drop(slot);
@@ -138,7 +145,9 @@ impl Poster {
 
     async fn post(&self, task: Task) -> Settlement {
         let Task { job, event, endpoint } = task;
-        let (Some(event), Some(endpoint)) = (event, endpoint) else { return Settlement::of(job, None, Verdict::Gone) };
+        let (Some(event), Some(endpoint)) = (event, endpoint) else {
+            return Settlement::of(job, None, Verdict::Gone);
+        };
         let house = &self.house;
         let at = house.clock.now();
         let begun = Instant::now();
@@ -175,17 +184,28 @@ impl Poster {
     fn failed(&self, job: &Job, endpoint: &Endpoint, retry_after: Option<Millis>) -> Verdict {
         let (settings, now) = (&self.house.config.notify, self.house.clock.now());
         if endpoint.failing_since.is_some_and(|since| now - since >= settings.disable_after) {
-            return Verdict::Disable(format!("every attempt since {} failed", moment(endpoint.failing_since.unwrap_or(now))));
+            return Verdict::Disable(format!(
+                "every attempt since {} failed",
+                moment(endpoint.failing_since.unwrap_or(now))
+            ));
         }
         let step = usize::try_from(job.attempts).ok().and_then(|step| settings.schedule.get(step));
         match step {
-            Some(wait) => Verdict::Again(now + pause(*wait, retry_after, rand::random_range(0.0..1.0))),
+            Some(wait) => {
+                Verdict::Again(now + pause(*wait, retry_after, rand::random_range(0.0..1.0)))
+            }
             None => Verdict::GivenUp,
         }
     }
 
-    async fn exchange(&self, event: &Event, endpoint: &Endpoint, at: Millis) -> anyhow::Result<Response> {
-        let secret = self.house.seal.open(&secret_context(&endpoint.id), &endpoint.sealed_secret)?;
+    async fn exchange(
+        &self,
+        event: &Event,
+        endpoint: &Endpoint,
+        at: Millis,
+    ) -> anyhow::Result<Response> {
+        let secret =
+            self.house.seal.open(&secret_context(&endpoint.id), &endpoint.sealed_secret)?;
         let body = body(event).to_string();
         let timestamp = at.div_euclid(1000);
         let signature = sign::signature(&secret, &event.id, timestamp, &body)?;
@@ -193,10 +213,14 @@ impl Poster {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(HeaderName::from_static("webhook-id"), HeaderValue::from_str(&event.id)?);
         headers.insert(HeaderName::from_static("webhook-timestamp"), HeaderValue::from(timestamp));
-        headers.insert(HeaderName::from_static("webhook-signature"), HeaderValue::from_str(&signature)?);
+        headers.insert(
+            HeaderName::from_static("webhook-signature"),
+            HeaderValue::from_str(&signature)?,
+        );
         let url = Url::parse(&endpoint.url)?;
         let request = Request { method: Method::POST, url, headers, body: Bytes::from(body) };
-        let timeout = Duration::from_millis(u64::try_from(self.house.config.notify.timeout).unwrap_or(0));
+        let timeout =
+            Duration::from_millis(u64::try_from(self.house.config.notify.timeout).unwrap_or(0));
         // A redirect comes back as an answer that is not 2xx: it is not followed.
         let sent = self.egress.send(request, timeout, MAX_ANSWER).await;
         sent.map_err(|error: EgressError| anyhow::anyhow!(error))
@@ -227,7 +251,11 @@ fn moment(at: Millis) -> String {
 /// The wait before the next attempt: as scheduled give or take a tenth (`chance` is 0 to 1), or as
 /// long as the endpoint asks, up to a day.
 fn pause(scheduled: Millis, asked: Option<Millis>, chance: f64) -> Millis {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a wait, give or take")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "a wait, give or take"
+    )]
     let jittered = (scheduled as f64 * (0.9 + chance * 0.2)) as Millis;
     asked.map_or(jittered, |asked| jittered.max(asked.min(86_400_000)))
 }
@@ -252,7 +280,11 @@ mod tests {
         assert_eq!(pause(10_000, None, 0.0), 9_000);
         assert_eq!(pause(10_000, None, 1.0), 11_000);
         assert_eq!(pause(10_000, Some(60_000), 0.5), 60_000);
-        assert_eq!(pause(10_000, Some(1_000), 0.5), 10_000, "asking for less than the schedule changes nothing");
+        assert_eq!(
+            pause(10_000, Some(1_000), 0.5),
+            10_000,
+            "asking for less than the schedule changes nothing"
+        );
         assert_eq!(pause(0, Some(i64::MAX), 0.5), 86_400_000);
     }
 

@@ -55,7 +55,8 @@ impl Work for Settler {
     async fn commit(&self, items: &[Settlement]) -> anyhow::Result<Vec<()>> {
         let house = &self.0;
         let disabled = to_disable(items);
-        let mut wanted: BTreeMap<String, i64> = items.iter().map(|item| (item.job.team_id.clone(), 1)).collect();
+        let mut wanted: BTreeMap<String, i64> =
+            items.iter().map(|item| (item.job.team_id.clone(), 1)).collect();
         for (team_id, _) in disabled.values() {
             *wanted.entry(team_id.clone()).or_insert(0) += 1;
         }
@@ -67,8 +68,10 @@ impl Work for Settler {
         let again: Vec<Job> = again.into_iter().map(later).collect();
         let mut held = job::finish(&mut tx, &over).await?;
         held.extend(job::put_back(&mut tx, &again).await?);
-        let settled: Vec<&Settlement> = items.iter().filter(|item| held.contains(&item.job.id)).collect();
-        let attempts: Vec<Attempt> = settled.iter().filter_map(|item| item.attempt.clone()).collect();
+        let settled: Vec<&Settlement> =
+            items.iter().filter(|item| held.contains(&item.job.id)).collect();
+        let attempts: Vec<Attempt> =
+            settled.iter().filter_map(|item| item.attempt.clone()).collect();
         endpoint::insert_attempts(&mut tx, &attempts).await?;
         let (well, failing) = health(&settled);
         endpoint::note_health(&mut tx, &well, None).await?;
@@ -99,7 +102,9 @@ impl Work for Settler {
 /// Endpoints to disable, with their team and why.
 fn to_disable(items: &[Settlement]) -> BTreeMap<String, (String, String)> {
     let disabled = items.iter().filter_map(|item| match &item.verdict {
-        Verdict::Disable(reason) => Some((item.endpoint_id().to_owned(), (item.job.team_id.clone(), reason.clone()))),
+        Verdict::Disable(reason) => {
+            Some((item.endpoint_id().to_owned(), (item.job.team_id.clone(), reason.clone())))
+        }
         _ => None,
     });
     disabled.collect()
@@ -118,7 +123,9 @@ fn health(settled: &[&Settlement]) -> (Vec<String>, Vec<String>) {
         match item.verdict {
             Verdict::Delivered => well.insert(item.endpoint_id().to_owned()),
             Verdict::Gone => false,
-            Verdict::Again(_) | Verdict::GivenUp | Verdict::Disable(_) => failing.insert(item.endpoint_id().to_owned()),
+            Verdict::Again(_) | Verdict::GivenUp | Verdict::Disable(_) => {
+                failing.insert(item.endpoint_id().to_owned())
+            }
         };
     }
     failing.retain(|id| !well.contains(id));
@@ -147,7 +154,10 @@ mod tests {
     use crate::model::JobKind;
 
     fn settlement(endpoint: &str, verdict: Verdict) -> Settlement {
-        let job = Job { target_id: endpoint.to_owned(), ..Job::new(format!("job_{endpoint}"), "team", JobKind::Notify, 0) };
+        let job = Job {
+            target_id: endpoint.to_owned(),
+            ..Job::new(format!("job_{endpoint}"), "team", JobKind::Notify, 0)
+        };
         Settlement::of(job, None, verdict)
     }
 

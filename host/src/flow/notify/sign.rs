@@ -19,8 +19,15 @@ pub fn secret_context(endpoint_id: &str) -> String {
 }
 
 /// The `webhook-signature` of a body sent at `timestamp` (Unix seconds).
-pub(super) fn signature(secret: &str, id: &str, timestamp: i64, body: &str) -> anyhow::Result<String> {
-    let key = STANDARD.decode(secret.strip_prefix(PREFIX).unwrap_or(secret)).context("the secret is not base64")?;
+pub(super) fn signature(
+    secret: &str,
+    id: &str,
+    timestamp: i64,
+    body: &str,
+) -> anyhow::Result<String> {
+    let key = STANDARD
+        .decode(secret.strip_prefix(PREFIX).unwrap_or(secret))
+        .context("the secret is not base64")?;
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).context("the secret's length")?;
     mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
     Ok(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
@@ -34,7 +41,8 @@ mod tests {
     fn a_signature_is_that_of_the_specification() {
         let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
         let id = "msg_p5jXN8AQM9LWM0D4loKWxJek";
-        let signed = signature(secret, id, 1_614_265_330, r#"{"test": 2432232314}"#).expect("signs");
+        let signed =
+            signature(secret, id, 1_614_265_330, r#"{"test": 2432232314}"#).expect("signs");
         assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 

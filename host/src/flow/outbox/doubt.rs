@@ -110,7 +110,9 @@ mod tests {
 
     #[test]
     fn every_stage_reads_back() {
-        for stage in [Stage::Fresh, Stage::Sending, Stage::Doubt, Stage::Resending, Stage::DoubtAgain] {
+        for stage in
+            [Stage::Fresh, Stage::Sending, Stage::Doubt, Stage::Resending, Stage::DoubtAgain]
+        {
             assert_eq!(stage.as_str().parse::<Stage>().expect("a stage"), stage);
         }
     }

@@ -84,7 +84,11 @@ impl Outbox {
 
     async fn send_for(self: Arc<Self>, account: Account) {
         if let Err(error) = self.send_all(&account).await {
-            tracing::error!(account = account.id, error = format!("{error:#}"), "outbox: will try again");
+            tracing::error!(
+                account = account.id,
+                error = format!("{error:#}"),
+                "outbox: will try again"
+            );
         }
         self.busy().remove(&account.id);
         // Whatever came due after the last look.
@@ -132,7 +136,8 @@ impl Outbox {
         jobs: Vec<Job>,
         settling: &TaskTracker,
     ) -> anyhow::Result<()> {
-        let ids: Vec<String> = jobs.iter().map(|job| job.subject_id.clone()).filter(|id| !id.is_empty()).collect();
+        let ids: Vec<String> =
+            jobs.iter().map(|job| job.subject_id.clone()).filter(|id| !id.is_empty()).collect();
         let found = message::sendable(&mut *self.house.store.read().await?, &ids).await;
         if found.is_err() {
             job::release(&self.house.store, jobs.iter().map(|job| job.id.as_str()));
@@ -142,10 +147,15 @@ impl Outbox {
             let sendable = found.get(&job.subject_id).cloned();
             async move {
                 let message = sendable.as_ref().map(|sendable| sendable.message.clone());
-                let left = self.send_one(account, channel, &job, sendable).await.unwrap_or_else(|error| {
-                    tracing::error!(message = job.subject_id, error = format!("{error:#}"), "outbox: a send waits");
-                    Left::Later
-                });
+                let left =
+                    self.send_one(account, channel, &job, sendable).await.unwrap_or_else(|error| {
+                        tracing::error!(
+                            message = job.subject_id,
+                            error = format!("{error:#}"),
+                            "outbox: a send waits"
+                        );
+                        Left::Later
+                    });
                 let outbox = self.clone();
                 let settled = async move { outbox.settle(Closing { job, message, left }).await };
                 if channel.deduplicates() {
@@ -164,7 +174,11 @@ impl Outbox {
         if closing.left != Left::Later
             && let Err(error) = self.settle.submit(closing).await
         {
-            tracing::error!(job = id, error = format!("{error:#}"), "a send could not be settled; it will be sent again");
+            tracing::error!(
+                job = id,
+                error = format!("{error:#}"),
+                "a send could not be settled; it will be sent again"
+            );
         }
         job::release(&self.house.store, [id.as_str()]);
     }
@@ -184,7 +198,9 @@ impl Outbox {
             self.signal(account, channel, job).await?;
             return Ok(Left::Nothing);
         }
-        let Some(mut sendable) = sendable.filter(|sendable| sendable.message.status == Status::Pending) else {
+        let Some(mut sendable) =
+            sendable.filter(|sendable| sendable.message.status == Status::Pending)
+        else {
             return Ok(Left::Nothing);
         };
         let stage: Stage = job.stage.parse()?;
@@ -207,7 +223,12 @@ impl Outbox {
         self.hand_over(account, channel, sendable).await
     }
 
-    async fn hand_over(&self, account: &Account, channel: &dyn Channel, sendable: Sendable) -> anyhow::Result<Left> {
+    async fn hand_over(
+        &self,
+        account: &Account,
+        channel: &dyn Channel,
+        sendable: Sendable,
+    ) -> anyhow::Result<Left> {
         let Sendable { message, options, to, reply_to_provider, .. } = sendable;
         if options.typing && channel.signal(account, &to, &Signal::Typing).await.is_ok() {
             self.house.clock.sleep(self.house.config.outbox.typing).await;
@@ -215,7 +236,11 @@ impl Outbox {
         let outgoing = Outgoing {
             id: message.id.clone(),
             to,
-            content: if options.randomise { varied(message.content, &message.id) } else { message.content },
+            content: if options.randomise {
+                varied(message.content, &message.id)
+            } else {
+                message.content
+            },
             reply_to: reply_to_provider,
             typing: options.typing,
             possible_duplicate: message.possible_duplicate,
@@ -224,9 +249,10 @@ impl Outbox {
         metrics::counter!("switchboard_sends_total", "outcome" => if sent.is_ok() { "sent" } else { "failed" })
             .increment(1);
         Ok(match sent {
-            Ok(sent) => {
-                Left::Sent { provider_id: sent.provider_id, possible_duplicate: outgoing.possible_duplicate }
-            }
+            Ok(sent) => Left::Sent {
+                provider_id: sent.provider_id,
+                possible_duplicate: outgoing.possible_duplicate,
+            },
             Err(SendError::Retry { code, message, after }) => Left::Retry { code, message, after },
             Err(SendError::Fail { code, message }) => Left::Failed { code, message },
             // The same id again is the same message: no doubt can arise.
@@ -237,13 +263,25 @@ impl Outbox {
         })
     }
 
-    async fn signal(&self, account: &Account, channel: &dyn Channel, job: &Job) -> anyhow::Result<()> {
+    async fn signal(
+        &self,
+        account: &Account,
+        channel: &dyn Channel,
+        job: &Job,
+    ) -> anyhow::Result<()> {
         let payload: Value = serde_json::from_str(&job.payload)?;
         let word = |name: &str| payload[name].as_str().unwrap_or_default().to_owned();
         let mut conn = self.house.store.read().await?;
-        let Some(contact) = contact::get(&mut conn, &job.team_id, &word("contact_id")).await? else { return Ok(()) };
+        let Some(contact) = contact::get(&mut conn, &job.team_id, &word("contact_id")).await?
+        else {
+            return Ok(());
+        };
         drop(conn);
-        let signal = if word("signal") == "read" { Signal::Read(word("provider_id")) } else { Signal::Typing };
+        let signal = if word("signal") == "read" {
+            Signal::Read(word("provider_id"))
+        } else {
+            Signal::Typing
+        };
         if let Err(error) = channel.signal(account, &contact.phone, &signal).await {
             tracing::debug!(%error, "a sign was lost");
         }

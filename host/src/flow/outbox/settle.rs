@@ -26,9 +26,19 @@ pub struct Closing {
 /// What came of handing a message over.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Left {
-    Sent { provider_id: String, possible_duplicate: bool },
-    Failed { code: String, message: String },
-    Retry { code: String, message: String, after: Option<Millis> },
+    Sent {
+        provider_id: String,
+        possible_duplicate: bool,
+    },
+    Failed {
+        code: String,
+        message: String,
+    },
+    Retry {
+        code: String,
+        message: String,
+        after: Option<Millis>,
+    },
     /// It may have arrived.
     Doubt,
     /// There was nothing (any more) to send.
@@ -43,7 +53,10 @@ impl Left {
     }
 
     pub fn in_doubt() -> Self {
-        Self::failed("in-doubt", "no answer came, and no status since: it may or may not have arrived")
+        Self::failed(
+            "in-doubt",
+            "no answer came, and no status since: it may or may not have arrived",
+        )
     }
 }
 
@@ -96,15 +109,21 @@ fn fate(house: &House, item: &Closing) -> Option<Job> {
     let (job, settings, now) = (&item.job, &house.config.outbox, house.clock.now());
     match &item.left {
         Left::Retry { after, .. } if job.attempts + 1 < settings.attempts => {
-            let wait = after.unwrap_or_else(|| backoff(settings.retry_first, settings.retry_max, job.attempts));
+            let wait = after
+                .unwrap_or_else(|| backoff(settings.retry_first, settings.retry_max, job.attempts));
             let stage = Stage::Fresh.as_str().to_owned();
             Some(Job { attempts: job.attempts + 1, due_at: now + wait, stage, ..job.clone() })
         }
         Left::Doubt => {
-            let stage = job.stage.parse::<Stage>().unwrap_or(Stage::Fresh).doubtful().as_str().to_owned();
+            let stage =
+                job.stage.parse::<Stage>().unwrap_or(Stage::Fresh).doubtful().as_str().to_owned();
             Some(Job { due_at: now + settings.doubt_window, stage, ..job.clone() })
         }
-        Left::Sent { .. } | Left::Failed { .. } | Left::Retry { .. } | Left::Nothing | Left::Later => None,
+        Left::Sent { .. }
+        | Left::Failed { .. }
+        | Left::Retry { .. }
+        | Left::Nothing
+        | Left::Later => None,
     }
 }
 
@@ -125,13 +144,17 @@ async fn move_on(
     let forwards: Vec<Forward> = steps.iter().map(|(_, step)| step.clone()).collect();
     let moved = message::forward(conn, &forwards).await?;
     // A status that overtook us has moved the message further already; the channel's id is still news.
-    let overtaken: Vec<Forward> =
-        forwards.into_iter().filter(|step| step.status == Status::Sent && !moved.contains(&step.id)).collect();
+    let overtaken: Vec<Forward> = forwards
+        .into_iter()
+        .filter(|step| step.status == Status::Sent && !moved.contains(&step.id))
+        .collect();
     message::note_sent(conn, &overtaken).await?;
     let events: Vec<Event> = steps
         .iter()
         .filter(|(_, step)| moved.contains(&step.id))
-        .map(|(message, step)| record::status(house, message, step, now, numbers.next(&message.team_id)))
+        .map(|(message, step)| {
+            record::status(house, message, step, now, numbers.next(&message.team_id))
+        })
         .collect();
     record::numbered(house, conn, &events).await
 }
@@ -146,7 +169,9 @@ fn step(house: &House, item: &Closing, now: Millis) -> Option<Forward> {
             ..Forward::to(id, Status::Sent)
         }),
         Left::Failed { code, message } => Some(error(id, code, message)),
-        Left::Retry { code, message, .. } if fate(house, item).is_none() => Some(error(id, code, message)),
+        Left::Retry { code, message, .. } if fate(house, item).is_none() => {
+            Some(error(id, code, message))
+        }
         _ => None,
     }
 }

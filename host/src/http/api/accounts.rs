@@ -37,7 +37,12 @@ pub(super) async fn own(house: &House, team_id: &str, id: &str) -> Result<Accoun
 
 /// The channel that carries an account.
 fn channel<'a>(house: &'a House, account: &Account) -> Result<&'a dyn Channel, ApiError> {
-    let missing = || ApiError::conflict("channel_unavailable", format!("this host runs no {} accounts", account.channel));
+    let missing = || {
+        ApiError::conflict(
+            "channel_unavailable",
+            format!("this host runs no {} accounts", account.channel),
+        )
+    };
     house.channels.get(account.channel).ok_or_else(missing)
 }
 
@@ -59,7 +64,10 @@ pub async fn create(
     Json(new): Json<New>,
 ) -> Result<(StatusCode, axum::Json<Value>), ApiError> {
     if new.channel != ChannelType::Sandbox {
-        return Err(ApiError::invalid(format!("type: this host makes sandbox accounts only, not {}", new.channel)));
+        return Err(ApiError::invalid(format!(
+            "type: this host makes sandbox accounts only, not {}",
+            new.channel
+        )));
     }
     let phone = new.phone.map(|phone| phone_number(&phone, "phone")).transpose()?;
     let account = Account {
@@ -79,15 +87,24 @@ pub async fn create(
 }
 
 /// `GET /api/v1/accounts`
-pub async fn list(State(house): State<Arc<House>>, caller: Caller, Query(page): Query<Page>) -> Answer {
+pub async fn list(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Answer {
     let mut conn = house.store.read().await?;
-    let mut accounts = account::list(&mut conn, &caller.team_id, page.cursor(), page.fetch()).await?;
+    let mut accounts =
+        account::list(&mut conn, &caller.team_id, page.cursor(), page.fetch()).await?;
     let next = page.cut(&mut accounts, |account| account.id.clone());
     Ok(listed("accounts", accounts.iter().map(view).collect(), next))
 }
 
 /// `GET /api/v1/accounts/{id}`
-pub async fn get(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer {
+pub async fn get(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer {
     Ok(axum::Json(view(&own(&house, &caller.team_id, &id).await?)))
 }
 
@@ -114,7 +131,11 @@ pub async fn rename(
 }
 
 /// `POST /api/v1/accounts/{id}/open`: begin to connect; the QR code follows.
-pub async fn open(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer {
+pub async fn open(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer {
     let account = own(&house, &caller.team_id, &id).await?;
     if account.state != AccountState::Open {
         channel(&house, &account)?.open(&account).await;
@@ -123,7 +144,11 @@ pub async fn open(State(house): State<Arc<House>>, caller: Caller, Path(id): Pat
 }
 
 /// `POST /api/v1/accounts/{id}/close`
-pub async fn close(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer {
+pub async fn close(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer {
     let account = own(&house, &caller.team_id, &id).await?;
     channel(&house, &account)?.close(&account).await;
     pairing(&house, &caller.team_id, &id).await

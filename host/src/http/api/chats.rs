@@ -18,7 +18,8 @@ use crate::store::{Conn, chat, job, message, team};
 type Answer = Result<axum::Json<Value>, ApiError>;
 
 fn view(chat: &Chat) -> Value {
-    let assigned = if chat.assigned.is_empty() { Value::Null } else { chat.assigned.clone().into() };
+    let assigned =
+        if chat.assigned.is_empty() { Value::Null } else { chat.assigned.clone().into() };
     json!({
         "id": chat.id,
         "account": chat.account_id,
@@ -35,7 +36,11 @@ async fn own(conn: &mut Conn, team_id: &str, id: &str) -> Result<Chat, ApiError>
 }
 
 /// `GET /api/v1/chats`
-pub async fn list(State(house): State<Arc<House>>, caller: Caller, Query(page): Query<Page>) -> Answer {
+pub async fn list(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Answer {
     let mut conn = house.store.read().await?;
     let mut chats = chat::list(&mut conn, &caller.team_id, page.cursor(), page.fetch()).await?;
     let next = page.cut(&mut chats, |chat| chat.id.clone());
@@ -43,7 +48,11 @@ pub async fn list(State(house): State<Arc<House>>, caller: Caller, Query(page): 
 }
 
 /// `GET /api/v1/chats/{id}`
-pub async fn get(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer {
+pub async fn get(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer {
     Ok(axum::Json(view(&own(&mut *house.store.read().await?, &caller.team_id, &id).await?)))
 }
 
@@ -56,7 +65,8 @@ pub async fn messages(
 ) -> Answer {
     let mut conn = house.store.read().await?;
     own(&mut conn, &caller.team_id, &id).await?;
-    let mut found = message::history(&mut conn, &caller.team_id, &id, page.cursor(), page.fetch()).await?;
+    let mut found =
+        message::history(&mut conn, &caller.team_id, &id, page.cursor(), page.fetch()).await?;
     let next = page.cut(&mut found, |message| message.id.clone());
     Ok(listed("messages", views(&mut conn, &found).await?, next))
 }
@@ -79,14 +89,20 @@ pub async fn assign(
 ) -> Answer {
     let who = short_text(&assignment.to, "to", 100)?;
     if who.is_empty() {
-        return Err(ApiError::invalid("to: name who answers; DELETE hands the chat back to the plugins"));
+        return Err(ApiError::invalid(
+            "to: name who answers; DELETE hands the chat back to the plugins",
+        ));
     }
     let reason = short_text(&assignment.reason, "reason", 500)?;
     hand(&house, &caller.team_id, &id, &who, &reason).await
 }
 
 /// `DELETE /api/v1/chats/{id}/assignment`: the plugins answer again.
-pub async fn hand_back(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer {
+pub async fn hand_back(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer {
     hand(&house, &caller.team_id, &id, "", "").await
 }
 
@@ -106,7 +122,8 @@ async fn hand(house: &House, team_id: &str, id: &str, who: &str, reason: &str) -
         data: json!({ "assigned": who, "reason": reason }),
     };
     let mut tx = house.store.begin().await?;
-    let mut numbers = team::draw(&mut tx, &record::numbers_for(std::slice::from_ref(&event))).await?;
+    let mut numbers =
+        team::draw(&mut tx, &record::numbers_for(std::slice::from_ref(&event))).await?;
     if chat::assign(&mut tx, team_id, id, who).await? {
         record::events(house, &mut tx, &mut numbers, vec![event]).await?;
         house.commit(tx).await?;
@@ -117,7 +134,11 @@ async fn hand(house: &House, team_id: &str, id: &str, who: &str, reason: &str) -
 }
 
 /// `POST /api/v1/chats/{id}/read`: nothing is unread, and the customer sees it.
-pub async fn mark_read(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer {
+pub async fn mark_read(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer {
     let mut conn = house.store.read().await?;
     own(&mut conn, &caller.team_id, &id).await?;
     let newest = message::history(&mut conn, &caller.team_id, &id, "", 50).await?;

@@ -43,18 +43,28 @@ async fn own(conn: &mut Conn, team_id: &str, key: &str) -> Result<Contact, ApiEr
 }
 
 /// `GET /api/v1/contacts`
-pub async fn list(State(house): State<Arc<House>>, caller: Caller, Query(page): Query<Page>) -> Answer {
+pub async fn list(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Answer {
     let mut conn = house.store.read().await?;
-    let mut contacts = contact::list(&mut conn, &caller.team_id, page.cursor(), page.fetch()).await?;
+    let mut contacts =
+        contact::list(&mut conn, &caller.team_id, page.cursor(), page.fetch()).await?;
     let next = page.cut(&mut contacts, |contact| contact.id.clone());
     let ids: Vec<String> = contacts.iter().map(|contact| contact.id.clone()).collect();
     let last = chat::last_message_at(&mut conn, &ids).await?;
-    let views = contacts.iter().map(|contact| view(contact, last.get(&contact.id).copied().unwrap_or(0)));
+    let views =
+        contacts.iter().map(|contact| view(contact, last.get(&contact.id).copied().unwrap_or(0)));
     Ok(listed("contacts", views.collect(), next))
 }
 
 /// `GET /api/v1/contacts/{contact}`
-pub async fn get(State(house): State<Arc<House>>, caller: Caller, Path(key): Path<String>) -> Answer {
+pub async fn get(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(key): Path<String>,
+) -> Answer {
     let mut conn = house.store.read().await?;
     let contact = own(&mut conn, &caller.team_id, &key).await?;
     let last = chat::last_message_at(&mut conn, std::slice::from_ref(&contact.id)).await?;
@@ -70,7 +80,8 @@ pub async fn messages(
 ) -> Answer {
     let mut conn = house.store.read().await?;
     let contact = own(&mut conn, &caller.team_id, &key).await?;
-    let mut found = message::list(&mut conn, &caller.team_id, &contact.id, page.cursor(), page.fetch()).await?;
+    let mut found =
+        message::list(&mut conn, &caller.team_id, &contact.id, page.cursor(), page.fetch()).await?;
     let next = page.cut(&mut found, |message| message.id.clone());
     Ok(listed("messages", views(&mut conn, &found).await?, next))
 }

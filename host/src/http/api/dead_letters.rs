@@ -44,27 +44,44 @@ pub struct Filter {
 }
 
 /// `GET /api/v1/dead-letters?plugin=`: oldest first.
-pub async fn list(State(house): State<Arc<House>>, caller: Caller, Query(filter): Query<Filter>) -> Answer {
+pub async fn list(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Query(filter): Query<Filter>,
+) -> Answer {
     let install_id = match &filter.plugin {
         // A removed install is still named by its id.
-        Some(key) => Some(install::find(&house, &caller.team_id, key).await.map_or(key.clone(), |found| found.id)),
+        Some(key) => Some(
+            install::find(&house, &caller.team_id, key).await.map_or(key.clone(), |found| found.id),
+        ),
         None => None,
     };
     let page = Page::new(filter.cursor, filter.limit);
     let mut conn = house.store.read().await?;
-    let mut letters =
-        dead_letter::list(&mut conn, &caller.team_id, install_id.as_deref(), page.cursor(), page.fetch()).await?;
+    let mut letters = dead_letter::list(
+        &mut conn,
+        &caller.team_id,
+        install_id.as_deref(),
+        page.cursor(),
+        page.fetch(),
+    )
+    .await?;
     let next = page.cut(&mut letters, |letter| letter.id.clone());
     Ok(listed("deadLetters", letters.iter().map(view).collect(), next))
 }
 
 /// `GET /api/v1/dead-letters/{id}`: with the event, every failed attempt, and where it broke.
-pub async fn get(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer {
+pub async fn get(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer {
     let mut conn = house.store.read().await?;
     let found = dead_letter::get(&mut conn, &caller.team_id, &id).await?;
     let letter = found.ok_or_else(|| ApiError::not_found("dead letter", &id))?;
     let event = event::get(&mut conn, &caller.team_id, &letter.event_id).await?;
-    let failures = plugin::failures(&mut conn, &caller.team_id, &letter.install_id, &letter.event_id).await?;
+    let failures =
+        plugin::failures(&mut conn, &caller.team_id, &letter.install_id, &letter.event_id).await?;
     let failure = |failure: &plugin::FailureRow| {
         json!({
             "attempt": failure.attempt,
@@ -83,12 +100,20 @@ pub async fn get(State(house): State<Arc<House>>, caller: Caller, Path(id): Path
 
 /// `POST /api/v1/dead-letters/{id}/replay`: hand the event to the plugin once more, on the version
 /// that runs now.
-pub async fn replay(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer {
+pub async fn replay(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer {
     let found = dead_letter::get(&mut *house.store.read().await?, &caller.team_id, &id).await?;
     let letter = found.ok_or_else(|| ApiError::not_found("dead letter", &id))?;
-    let replayed = requeue(&house, &caller.team_id, &letter.install_id, vec![letter.clone()]).await?;
+    let replayed =
+        requeue(&house, &caller.team_id, &letter.install_id, vec![letter.clone()]).await?;
     if replayed == 0 {
-        return Err(ApiError::conflict("replayed", format!("dead letter {id:?} was replayed before, or its event is gone")));
+        return Err(ApiError::conflict(
+            "replayed",
+            format!("dead letter {id:?} was replayed before, or its event is gone"),
+        ));
     }
     Ok(axum::Json(json!({ "replayed": replayed })))
 }
@@ -114,7 +139,8 @@ pub async fn replay_all(
     let install = install::find(&house, &caller.team_id, &key).await?;
     let mut conn = house.store.read().await?;
     let letters =
-        dead_letter::list(&mut conn, &caller.team_id, Some(&install.id), &range.after, MOST).await?;
+        dead_letter::list(&mut conn, &caller.team_id, Some(&install.id), &range.after, MOST)
+            .await?;
     drop(conn);
     let full = i64::try_from(letters.len()).is_ok_and(|count| count == MOST);
     let next = letters.last().filter(|_| full).map(|letter| letter.id.clone());
@@ -123,7 +149,12 @@ pub async fn replay_all(
 }
 
 /// Queue the events of these letters for their install, in order; gives how many there were to queue.
-async fn requeue(house: &House, team_id: &str, install_id: &str, letters: Vec<DeadLetter>) -> Result<usize, ApiError> {
+async fn requeue(
+    house: &House,
+    team_id: &str,
+    install_id: &str,
+    letters: Vec<DeadLetter>,
+) -> Result<usize, ApiError> {
     // A removed install can run nothing.
     install::find(house, team_id, install_id).await?;
     let now = house.clock.now();
@@ -134,7 +165,10 @@ async fn requeue(house: &House, team_id: &str, install_id: &str, letters: Vec<De
     let events = event::by_ids(&mut tx, &ids).await?;
     let mut jobs = Vec::new();
     for letter in letters {
-        let Some(event) = events.get(&letter.event_id).filter(|event| event.team_id == team_id) else { continue };
+        let Some(event) = events.get(&letter.event_id).filter(|event| event.team_id == team_id)
+        else {
+            continue;
+        };
         if !dead_letter::mark_replayed(&mut tx, team_id, &letter.id, now).await? {
             continue;
         }

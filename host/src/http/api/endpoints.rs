@@ -88,15 +88,24 @@ pub async fn create(
 }
 
 /// `GET /api/v1/endpoints`
-pub async fn list(State(house): State<Arc<House>>, caller: Caller, Query(page): Query<Page>) -> Answer {
+pub async fn list(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Answer {
     let mut conn = house.store.read().await?;
-    let mut endpoints = endpoint::list(&mut conn, &caller.team_id, page.cursor(), page.fetch()).await?;
+    let mut endpoints =
+        endpoint::list(&mut conn, &caller.team_id, page.cursor(), page.fetch()).await?;
     let next = page.cut(&mut endpoints, |endpoint| endpoint.id.clone());
     Ok(listed("endpoints", endpoints.iter().map(view).collect(), next))
 }
 
 /// `GET /api/v1/endpoints/{id}`
-pub async fn get(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer {
+pub async fn get(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer {
     Ok(axum::Json(view(&own(&mut *house.store.read().await?, &caller.team_id, &id).await?)))
 }
 
@@ -167,7 +176,8 @@ pub async fn attempts(
 ) -> Answer {
     let mut conn = house.store.read().await?;
     own(&mut conn, &caller.team_id, &id).await?;
-    let mut attempts = endpoint::attempts(&mut conn, &caller.team_id, &id, page.cursor(), page.fetch()).await?;
+    let mut attempts =
+        endpoint::attempts(&mut conn, &caller.team_id, &id, page.cursor(), page.fetch()).await?;
     let next = page.cut(&mut attempts, |attempt| attempt.id.clone());
     let view = |attempt: &Attempt| {
         json!({
@@ -224,15 +234,22 @@ fn web_address(text: &str) -> Result<String, ApiError> {
 
 fn event_names(names: Vec<String>) -> Result<Vec<String>, ApiError> {
     let fits = |name: &String| {
-        (1..=100).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-*".contains(&b))
+        (1..=100).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-*".contains(&b))
     };
     if names.len() > 100 || !names.iter().all(fits) {
-        return Err(ApiError::invalid("events: at most 100 names such as \"message.received\" or \"message.*\""));
+        return Err(ApiError::invalid(
+            "events: at most 100 names such as \"message.received\" or \"message.*\"",
+        ));
     }
     Ok(names)
 }
 
-async fn own_accounts(conn: &mut Conn, team_id: &str, ids: Vec<String>) -> Result<Vec<String>, ApiError> {
+async fn own_accounts(
+    conn: &mut Conn,
+    team_id: &str,
+    ids: Vec<String>,
+) -> Result<Vec<String>, ApiError> {
     for id in &ids {
         account::get(conn, team_id, id).await?.ok_or_else(|| ApiError::not_found("account", id))?;
     }

@@ -38,7 +38,8 @@ pub async fn pull(
 ) -> Result<axum::Json<Value>, ApiError> {
     let after = query.after.unwrap_or(0);
     let limit = query.limit.unwrap_or(100).clamp(1, 1_000);
-    let events = event::after(&mut *house.store.read().await?, &caller.team_id, after, limit).await?;
+    let events =
+        event::after(&mut *house.store.read().await?, &caller.team_id, after, limit).await?;
     let next = events.last().map_or(after, |event| event.cursor);
     Ok(listed("events", events.iter().map(notify::body).collect(), Some(next.to_string())))
 }
@@ -62,7 +63,8 @@ pub async fn stream(
         Some(cursor) => cursor,
         None => event::last_cursor(&mut *house.store.read().await?, &caller.team_id).await?,
     };
-    let follower = Follower { house, team_id: caller.team_id, commits, cursor, ready: VecDeque::new() };
+    let follower =
+        Follower { house, team_id: caller.team_id, commits, cursor, ready: VecDeque::new() };
     let events = futures_util::stream::unfold(follower, Follower::next);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
@@ -85,7 +87,9 @@ impl Follower {
                 let told = sse::Event::default().id(event.cursor.to_string()).event(&event.kind);
                 match told.json_data(notify::body(&event)) {
                     Ok(told) => return Some((Ok(told), self)),
-                    Err(error) => tracing::warn!(event = event.id, %error, "an event cannot be streamed"),
+                    Err(error) => {
+                        tracing::warn!(event = event.id, %error, "an event cannot be streamed")
+                    }
                 }
                 continue;
             }

@@ -44,9 +44,7 @@ pub async fn list(
     let mut conn = house.store.read().await?;
     let mut keys = team::keys(&mut conn, &caller.team_id, page.cursor(), page.fetch()).await?;
     let next = page.cut(&mut keys, |key| key.id.clone());
-    let view = |key: &team::Key| {
-        json!({ "id": key.id, "name": key.name, "createdAt": iso(key.created_at), "current": key.id == caller.key_id })
-    };
+    let view = |key: &team::Key| json!({ "id": key.id, "name": key.name, "createdAt": iso(key.created_at), "current": key.id == caller.key_id });
     Ok(listed("keys", keys.iter().map(view).collect(), next))
 }
 

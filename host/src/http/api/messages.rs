@@ -32,7 +32,8 @@ pub async fn send(
 
 /// What the body asks; every field it has must be known.
 fn parse(team_id: &str, mut body: Map<String, Value>) -> Result<send::Request, ApiError> {
-    let to = take_text(&mut body, "to")?.ok_or_else(|| ApiError::invalid("to: give a phone number or the id of a chat"))?;
+    let to = take_text(&mut body, "to")?
+        .ok_or_else(|| ApiError::invalid("to: give a phone number or the id of a chat"))?;
     let account_id = take_text(&mut body, "account")?;
     let client_id = take_text(&mut body, "idempotencyId")?;
     if client_id.as_ref().is_some_and(|id| id.is_empty() || id.len() > 200) {
@@ -47,7 +48,11 @@ fn parse(team_id: &str, mut body: Map<String, Value>) -> Result<send::Request, A
     };
     let content = content(body)?;
     // Spaces and dashes in a number are forgiven.
-    let to = if to.starts_with('+') { to.chars().filter(|c| !" -()./".contains(*c)).collect() } else { to };
+    let to = if to.starts_with('+') {
+        to.chars().filter(|c| !" -()./".contains(*c)).collect()
+    } else {
+        to
+    };
     Ok(send::Request { team_id: team_id.to_owned(), account_id, to, content, options, client_id })
 }
 
@@ -65,8 +70,8 @@ fn content(body: Map<String, Value>) -> Result<Content, ApiError> {
         )));
     }
     let field = field.to_owned();
-    let content: Content =
-        serde_json::from_value(Value::Object(body)).map_err(|error| ApiError::invalid(format!("{field}: {error}")))?;
+    let content: Content = serde_json::from_value(Value::Object(body))
+        .map_err(|error| ApiError::invalid(format!("{field}: {error}")))?;
     content.check()?;
     Ok(content)
 }
@@ -89,8 +94,11 @@ fn take_truth(body: &mut Map<String, Value>, field: &str) -> Result<bool, ApiErr
 
 fn take_time(body: &mut Map<String, Value>, field: &str) -> Result<Option<Millis>, ApiError> {
     let Some(text) = take_text(body, field)? else { return Ok(None) };
-    let moment = DateTime::parse_from_rfc3339(&text)
-        .map_err(|_| ApiError::invalid(format!("{field}: give a moment with its zone, such as 2026-01-31T09:00:00Z")))?;
+    let moment = DateTime::parse_from_rfc3339(&text).map_err(|_| {
+        ApiError::invalid(format!(
+            "{field}: give a moment with its zone, such as 2026-01-31T09:00:00Z"
+        ))
+    })?;
     Ok(Some(moment.timestamp_millis()))
 }
 
@@ -120,7 +128,8 @@ pub async fn cancel(
         return Ok(message);
     }
     let status = message.0["status"].as_str().unwrap_or_default();
-    let text = format!("message {name:?} cannot be cancelled any more: it is {status}, or being sent now");
+    let text =
+        format!("message {name:?} cannot be cancelled any more: it is {status}, or being sent now");
     Err(ApiError::conflict("not_pending", text))
 }
 
@@ -129,8 +138,11 @@ pub(super) async fn views(conn: &mut Conn, messages: &[Message]) -> Result<Vec<V
     let mut ids: Vec<String> = messages.iter().map(|message| message.account_id.clone()).collect();
     ids.sort_unstable();
     ids.dedup();
-    let accounts: HashMap<String, String> =
-        account::by_ids(conn, &ids).await?.into_iter().map(|account| (account.id, account.phone)).collect();
+    let accounts: HashMap<String, String> = account::by_ids(conn, &ids)
+        .await?
+        .into_iter()
+        .map(|account| (account.id, account.phone))
+        .collect();
     let mut ids: Vec<String> = messages.iter().map(|message| message.contact_id.clone()).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -144,7 +156,8 @@ pub(super) async fn views(conn: &mut Conn, messages: &[Message]) -> Result<Vec<V
 }
 
 fn view(message: &Message, ours: &str, theirs: &str) -> Value {
-    let (from, to) = if message.direction == Direction::In { (theirs, ours) } else { (ours, theirs) };
+    let (from, to) =
+        if message.direction == Direction::In { (theirs, ours) } else { (ours, theirs) };
     let mut view = json!({
         "id": message.id,
         "account": message.account_id,
@@ -206,12 +219,28 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_named() {
         let refusal = |body: Value| format!("{:?}", parsed(body).expect_err("does not fit"));
-        assert!(refusal(json!({ "to": "+15550100123", "type": "text", "text": "hi", "sheduleAt": "x" })).contains("sheduleAt"));
+        assert!(
+            refusal(
+                json!({ "to": "+15550100123", "type": "text", "text": "hi", "sheduleAt": "x" })
+            )
+            .contains("sheduleAt")
+        );
         assert!(refusal(json!({ "type": "text", "text": "hi" })).contains("to:"));
         assert!(refusal(json!({ "to": "+15550100123", "text": "hi" })).contains("type:"));
         assert!(refusal(json!({ "to": "+15550100123", "type": "text" })).contains("text"));
-        assert!(refusal(json!({ "to": "+15550100123", "type": "text", "text": "  " })).contains("empty"));
-        assert!(refusal(json!({ "to": "+15550100123", "type": "text", "text": "hi", "scheduleAt": "soon" })).contains("scheduleAt"));
-        assert!(refusal(json!({ "to": "+15550100123", "type": "image", "image": { "uri": "x" } })).contains("uri"));
+        assert!(
+            refusal(json!({ "to": "+15550100123", "type": "text", "text": "  " }))
+                .contains("empty")
+        );
+        assert!(
+            refusal(
+                json!({ "to": "+15550100123", "type": "text", "text": "hi", "scheduleAt": "soon" })
+            )
+            .contains("scheduleAt")
+        );
+        assert!(
+            refusal(json!({ "to": "+15550100123", "type": "image", "image": { "uri": "x" } }))
+                .contains("uri")
+        );
     }
 }

@@ -26,7 +26,8 @@ type Shared = State<Arc<House>>;
 fn view(install: &InstallRow) -> Value {
     let manifest = Manifest::parse(&install.manifest).ok();
     let public = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
-    let suspended_until = if install.state == InstallState::Suspended { install.suspended_until } else { 0 };
+    let suspended_until =
+        if install.state == InstallState::Suspended { install.suspended_until } else { 0 };
     json!({
         "id": install.id,
         "plugin": install.plugin,
@@ -74,7 +75,9 @@ pub async fn upload(
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Result<(StatusCode, axum::Json<Value>), ApiError> {
     let bytes = body?;
-    let accounts = options.account.map(|list| list.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect());
+    let accounts = options
+        .account
+        .map(|list| list.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect());
     let config = options.config.map(|text| serde_json::from_str(&text)).transpose();
     let upload = Upload {
         bytes: bytes.into(),
@@ -107,7 +110,9 @@ pub async fn get(State(house): Shared, caller: Caller, Path(key): Path<String>) 
 /// `GET /api/v1/plugins/{id}/versions`: newest first.
 pub async fn versions(State(house): Shared, caller: Caller, Path(key): Path<String>) -> Answer {
     let install = install::find(&house, &caller.team_id, &key).await?;
-    let versions = plugin::versions(&mut *house.store.read().await?, &caller.team_id, &install.plugin_id).await?;
+    let versions =
+        plugin::versions(&mut *house.store.read().await?, &caller.team_id, &install.plugin_id)
+            .await?;
     let view = |version: &Version| {
         json!({
             "id": version.id,
@@ -137,7 +142,8 @@ pub async fn activate(
     Json(activation): Json<Activation>,
 ) -> Answer {
     let consent = consent(activation.grant.as_deref())?;
-    let install = install::activate(&house, &caller.team_id, &key, &activation.version, consent).await?;
+    let install =
+        install::activate(&house, &caller.team_id, &key, &activation.version, consent).await?;
     Ok(axum::Json(view(&install)))
 }
 
@@ -159,13 +165,17 @@ pub async fn set_accounts(
     Path(key): Path<String>,
     Json(body): Json<Accounts>,
 ) -> Answer {
-    Ok(axum::Json(view(&install::set_accounts(&house, &caller.team_id, &key, body.accounts).await?)))
+    Ok(axum::Json(view(
+        &install::set_accounts(&house, &caller.team_id, &key, body.accounts).await?,
+    )))
 }
 
 /// `GET /api/v1/plugins/{id}/config`: the configuration with its schema.
 pub async fn config(State(house): Shared, caller: Caller, Path(key): Path<String>) -> Answer {
     let install = install::find(&house, &caller.team_id, &key).await?;
-    let schema = Manifest::parse(&install.manifest).map(|manifest| Value::Object(manifest.config)).unwrap_or_default();
+    let schema = Manifest::parse(&install.manifest)
+        .map(|manifest| Value::Object(manifest.config))
+        .unwrap_or_default();
     let config: Value = serde_json::from_str(&install.config).map_err(anyhow::Error::from)?;
     Ok(axum::Json(json!({ "config": config, "schema": schema })))
 }
@@ -185,7 +195,8 @@ pub async fn set_config(
 pub async fn grants(State(house): Shared, caller: Caller, Path(key): Path<String>) -> Answer {
     let install = install::find(&house, &caller.team_id, &key).await?;
     let granted: Grants = serde_json::from_str(&install.grants).map_err(anyhow::Error::from)?;
-    let asked = Manifest::parse(&install.manifest).map(|manifest| manifest.asks()).unwrap_or_default();
+    let asked =
+        Manifest::parse(&install.manifest).map(|manifest| manifest.asks()).unwrap_or_default();
     let withheld = granted.covers(&asked).err().unwrap_or_default();
     Ok(axum::Json(json!({
         "asked": asked,
@@ -210,10 +221,9 @@ pub async fn set_grants(
 pub async fn secrets(State(house): Shared, caller: Caller, Path(key): Path<String>) -> Answer {
     let install = install::find(&house, &caller.team_id, &key).await?;
     let set = plugin::secret_names(&mut *house.store.read().await?, &install.id).await?;
-    let asked = Manifest::parse(&install.manifest).map(|manifest| manifest.secrets).unwrap_or_default();
-    let view = |(name, secret): (&String, &Secret)| {
-        json!({ "name": name, "description": secret.description, "hosts": secret.hosts, "set": set.contains(name) })
-    };
+    let asked =
+        Manifest::parse(&install.manifest).map(|manifest| manifest.secrets).unwrap_or_default();
+    let view = |(name, secret): (&String, &Secret)| json!({ "name": name, "description": secret.description, "hosts": secret.hosts, "set": set.contains(name) });
     Ok(listed("secrets", asked.iter().map(view).collect(), None))
 }
 
@@ -271,7 +281,11 @@ pub async fn resume(State(house): Shared, caller: Caller, Path(key): Path<String
 }
 
 /// `DELETE /api/v1/plugins/{id}`: with its timers, keys and secrets; its logs and dead letters stay.
-pub async fn remove(State(house): Shared, caller: Caller, Path(key): Path<String>) -> Result<StatusCode, ApiError> {
+pub async fn remove(
+    State(house): Shared,
+    caller: Caller,
+    Path(key): Path<String>,
+) -> Result<StatusCode, ApiError> {
     install::remove(&house, &caller.team_id, &key).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -309,9 +323,7 @@ pub async fn logs(
     let mut conn = house.store.read().await?;
     let lines = plugin::logs(&mut conn, &caller.team_id, &install.id, &query.after, limit).await?;
     let next = lines.last().map_or(query.after, |line| line.id.clone());
-    let view = |line: &LogRow| {
-        json!({ "id": line.id, "at": iso(line.at), "level": line.level, "message": line.message, "event": line.event_id })
-    };
+    let view = |line: &LogRow| json!({ "id": line.id, "at": iso(line.at), "level": line.level, "message": line.message, "event": line.event_id });
     Ok(listed("logs", lines.iter().map(view).collect(), Some(next)))
 }
 
@@ -343,10 +355,9 @@ pub async fn state(
     let mut conn = house.store.read().await?;
     let (now, page) = (house.clock.now(), Page::new(keys.cursor, keys.limit));
     let mut entries =
-        state::list(&mut conn, &install.id, &scope, &keys.prefix, page.cursor(), now, page.fetch()).await?;
+        state::list(&mut conn, &install.id, &scope, &keys.prefix, page.cursor(), now, page.fetch())
+            .await?;
     let next = page.cut(&mut entries, |entry| entry.key.clone());
-    let view = |entry: &state::Entry| {
-        json!({ "key": entry.key, "value": entry.value, "version": entry.version, "expiresAt": iso(entry.expires_at.unwrap_or(0)) })
-    };
+    let view = |entry: &state::Entry| json!({ "key": entry.key, "value": entry.value, "version": entry.version, "expiresAt": iso(entry.expires_at.unwrap_or(0)) });
     Ok(listed("state", entries.iter().map(view).collect(), next))
 }

@@ -17,30 +17,19 @@ async fn an_endless_loop_ends_at_its_cpu_limit() {
     assert!(took >= Duration::from_millis(200), "{took:?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn busy_guests_leave_the_server_its_workers() {
-    let bench =
-        Arc::new(Bench::with(|config| (config.plugins.cpu, config.plugins.wall) = (500, 60_000)));
-    let install = bench.install(guest("(loop $again (br $again)) unreachable")).await;
-    let busy: Vec<_> = (0..4)
-        .map(|_| {
-            let (bench, install) = (Arc::clone(&bench), Arc::clone(&install));
-            tokio::spawn(async move { bench.call(&install).await })
-        })
-        .collect();
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    // All four compute now. Were they on the server's one worker, this would wait for each in turn.
-    let (_, longest) = timed(async {
-        for _ in 0..20 {
-            tokio::spawn(async {}).await.expect("a small task");
-        }
-    })
-    .await;
-    assert!(busy.iter().all(|call| !call.is_finished()), "they must still be at it");
-    assert!(longest < Duration::from_millis(500), "{longest:?}");
-    for call in busy {
-        assert_eq!(fault(&call.await.expect("no panic")).class, FaultClass::Cpu);
-    }
+#[tokio::test]
+async fn a_busy_guest_leaves_the_servers_worker_and_a_quick_one_never_does() {
+    let bench = Bench::with(|config| (config.plugins.cpu, config.plugins.wall) = (5000, 60_000));
+    let threads = || std::mem::take(&mut *bench.house.threads.lock().expect("a lock"));
+    assert!(is_done(&bench.run(guest("call $get_state global.get $ok")).await));
+    let here = std::thread::current().name().map(str::to_owned);
+    assert_eq!(threads(), [here]);
+
+    let body = "(local $n i32)
+        (loop $again (br_if $again (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 200000000))))
+        call $get_state global.get $ok";
+    assert!(is_done(&bench.run(guest(body)).await));
+    assert_eq!(threads(), [Some("plugin".to_owned())]);
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ use crate::model::OptIn;
 pub struct House {
     pub state: Mutex<Vec<(Scope, StateEntry)>>,
     pub secrets: Mutex<Vec<(String, String)>>,
+    /// The names of the threads on which state was read.
+    pub threads: Mutex<Vec<Option<String>>>,
     /// Reads hang for ever.
     pub hangs: bool,
     /// Reads panic.
@@ -19,6 +21,7 @@ pub struct House {
 #[async_trait]
 impl Host for House {
     async fn state(&self, _: &str, scope: &Scope, key: &str) -> anyhow::Result<Option<StateEntry>> {
+        self.threads.lock().expect("a lock").push(std::thread::current().name().map(str::to_owned));
         assert!(!self.panics, "a fault of the host");
         if self.hangs {
             std::future::pending::<()>().await;

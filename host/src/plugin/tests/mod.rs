@@ -94,7 +94,13 @@ fn message_call(install: Arc<Install>, host: Arc<House>, depth: i64) -> Call {
         depth,
         data: json!({}),
     };
-    Call { install, event: Arc::new(event), input: Input::Message(Box::new(message())), attempt: 1, host }
+    Call {
+        install,
+        event: Arc::new(event),
+        input: Input::Message(Box::new(message())),
+        attempt: 1,
+        host,
+    }
 }
 
 fn message() -> Message {

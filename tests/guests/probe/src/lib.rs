@@ -7,6 +7,7 @@
 //! | `get SCOPE KEY`, `set SCOPE KEY VALUE` | replies the value, or `none` |
 //! | `send PHONE X`, `later MS X`, `cancel-if-replied MS X` | sends X there, or to the chat later |
 //! | `partial`, `partial-fail` | sends, sets state and a timer, then traps or fails |
+//! | `needs-mending` | an error, until `set plugin mended yes` |
 //! | `fail`, `fail-twice`, `retry N`, `reject` | an error; one for two attempts; asks for N ms; gives up |
 //! | `timer MS NAME [PAYLOAD]`, `cron EXPR`, `timers`, `cancel-timer NAME` | timers of the chat |
 //! | `tag K V`, `opt-out`, `opt-in`, `handover`, `handback` | the contact and the chat |
@@ -33,6 +34,7 @@ fn on_message(event: Message) -> Result<()> {
     match word {
         "fail" => Err("failed as asked")?,
         "fail-twice" if event.attempt <= 2 => Err(format!("failed at attempt {}", event.attempt))?,
+        "needs-mending" if state::plugin().get_text("mended")?.is_none() => Err("not mended yet")?,
         "retry" if event.attempt == 1 => delivery::retry_after(millis(rest)?),
         "reject" => delivery::reject("rejected as asked"),
         "stop" => {
@@ -62,6 +64,7 @@ fn answer(event: &Message, word: &str, rest: &str) -> Result<Option<String>, Err
     let (first, last) = split(rest);
     let text = match word {
         "echo" => rest.to_owned(),
+        "needs-mending" => "mended".to_owned(),
         "fail-twice" | "retry" => format!("done at attempt {}", event.attempt),
         "count" => {
             let chat = state::chat().increment("count", 1)?;

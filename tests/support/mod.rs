@@ -1,0 +1,70 @@
+//! What the tests stand on: a server in the process, a client for it, receivers, databases.
+
+mod client;
+mod database;
+mod receiver;
+mod server;
+
+pub use client::Client;
+pub use database::{Database, On};
+pub use receiver::{Receiver, Request};
+pub use server::Server;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Write every test once and run it on both databases, as `…::sqlite::name` and `…::postgres::name`.
+macro_rules! both {
+    ($($(#[$doc:meta])* async fn $name:ident($on:ident: On) $body:block)+) => {
+        $($(#[$doc])* async fn $name($on: $crate::support::On) $body)+
+
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                Box::pin(super::$name($crate::support::On::Sqlite)).await;
+            })+
+        }
+
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                Box::pin(super::$name($crate::support::On::Postgres)).await;
+            })+
+        }
+    };
+}
+
+/// What a test may take for something to come about, in real time. Only a failing test waits so long.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Ask again and again until there is an answer.
+///
+/// # Panics
+/// When there is none within the patience of a test; `what` says what was waited for.
+pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(begun.elapsed() < PATIENCE, "waited {} s for {what}", PATIENCE.as_secs());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Something that `cargo xtask test` provides.
+pub fn provided(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `cargo xtask test`"))
+}
+
+/// The file of a built plugin, by its package's name.
+pub fn plugin_file(name: &str) -> PathBuf {
+    let file = PathBuf::from(provided("SWITCHBOARD_TEST_PLUGINS")).join(format!("{name}.wasm"));
+    assert!(file.is_file(), "{} is not there: run the tests with `cargo xtask test`", file.display());
+    file
+}
+
+/// The bytes of a built plugin.
+pub fn plugin(name: &str) -> Vec<u8> {
+    std::fs::read(plugin_file(name)).expect("a built plugin can be read")
+}

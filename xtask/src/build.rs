@@ -1,0 +1,25 @@
+//! Builds the host and the plugins.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::{guests, steps};
+
+/// Build the host and all plugins. The host comes in the dev profile: its dependencies are optimised
+/// there too, it is built sooner than in release, and the tests use the same one. Gives the path of the program `switchboard`; the plugins are in `target/plugins`.
+pub fn everything(root: &Path) -> Result<PathBuf> {
+    steps::say("building the host; the first time takes some minutes");
+    steps::run(cargo(root).args(["build", "--package", "switchboard", "--bin", "switchboard"]))?;
+    let host = root.join("target/debug/switchboard");
+    guests::build_all(root, &host, steps::say)?;
+    Ok(host)
+}
+
+/// Cargo as a person would call it in the workspace's folder.
+pub fn cargo(root: &Path) -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(root).env("CARGO_TARGET_DIR", root.join("target"));
+    cargo
+}

@@ -1,0 +1,39 @@
+//! `cargo xtask test`: everything that the tests need, then every test.
+
+use std::path::Path;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::postgres::Postgres;
+use crate::{build, packages, steps};
+
+/// What `--fast` leaves out.
+const SLOW: [&str; 2] = ["crash::", "phone::"];
+
+#[derive(Args)]
+pub struct Test {
+    /// Leave out the crash test and the browser.
+    #[arg(long)]
+    fast: bool,
+    /// Only tests whose name contains one of these.
+    filter: Vec<String>,
+}
+
+impl Test {
+    pub fn run(&self, root: &Path) -> Result<()> {
+        packages::install_missing()?;
+        build::everything(root)?;
+        let postgres = Postgres::start()?;
+        let mut cargo = build::cargo(root);
+        cargo.args(["test", "--workspace", "--no-fail-fast"]);
+        cargo.env("SWITCHBOARD_TEST_POSTGRES", &postgres.url);
+        cargo.env("SWITCHBOARD_TEST_PLUGINS", root.join("target/plugins"));
+        cargo.arg("--").args(&self.filter);
+        if self.fast {
+            steps::say("leaving out the crash test and the browser");
+            cargo.args(SLOW.iter().flat_map(|slow| ["--skip", *slow]));
+        }
+        steps::run(&mut cargo)
+    }
+}
