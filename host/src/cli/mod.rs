@@ -6,8 +6,8 @@ mod demo;
 mod key;
 mod plugin;
 mod serve;
-mod setup;
 mod settings;
+mod setup;
 mod team;
 mod telemetry;
 
