@@ -40,6 +40,7 @@ pub async fn run(house: Arc<House>, stop: CancellationToken) {
         Arc::new(Dispatcher { house: house.clone(), settle, serial: tokio::sync::Mutex::new(()) });
     let running = TaskTracker::new();
     loop {
+        let looked = house.clock.now();
         let claimed = match claim(&house, &slots).await {
             Ok(claimed) => claimed,
             Err(error) => {
@@ -48,7 +49,7 @@ pub async fn run(house: Arc<House>, stop: CancellationToken) {
             }
         };
         if claimed.is_empty() {
-            if house.rest(&house.wake.dispatch, Some(JobKind::Event), &stop).await {
+            if house.rest(&house.wake.dispatch, Some(JobKind::Event), looked, &stop).await {
                 break;
             }
             continue;
@@ -170,7 +171,7 @@ impl Dispatcher {
                 install_id: active.install.id.clone(),
             }));
         }
-        let Some(input) = self.input(event, active).await? else {
+        let Some(input) = self.input(event, active, &job).await? else {
             return Ok(conclude(Conclusion::Nothing));
         };
         let attempt = task.job.attempts + 1;
@@ -214,7 +215,7 @@ impl Dispatcher {
     }
 
     /// What the handler is given; `None` for a timer that was set anew or cancelled meanwhile.
-    async fn input(&self, event: &Event, active: &Active) -> anyhow::Result<Option<Input>> {
+    async fn input(&self, event: &Event, active: &Active, job: &Job) -> anyhow::Result<Option<Input>> {
         Ok(Some(match On::of(&event.kind) {
             On::Message => {
                 Input::Message(Box::new(serde_json::from_value::<Message>(event.data.clone())?))
@@ -223,6 +224,11 @@ impl Dispatcher {
             On::Account => Input::Account,
             On::Event => Input::Event,
             On::Webhook => webhook(event),
+            // The timer of a dead letter is long gone; what it said stands in the event.
+            On::Timer if job.stage == job::REPLAY => {
+                let text = |name: &str| event.data[name].as_str().unwrap_or_default().to_owned();
+                Input::Timer { name: text("name"), payload: text("payload") }
+            }
             On::Timer => {
                 let fire: Fire = serde_json::from_value(event.data["timer"].clone())?;
                 let mut conn = self.house.store.read().await?;
