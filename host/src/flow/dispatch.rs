@@ -169,6 +169,7 @@ impl Dispatcher {
             return Ok(conclude(Conclusion::Park {
                 event: event.clone(),
                 install_id: active.install.id.clone(),
+                until: active.suspended_until,
             }));
         }
         let Some(input) = self.input(event, active, &job).await? else {

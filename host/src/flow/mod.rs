@@ -16,6 +16,9 @@ pub mod send;
 pub mod timers;
 pub mod upkeep;
 
+#[cfg(test)]
+mod moments;
+
 use std::sync::Arc;
 
 use rand::Rng;
