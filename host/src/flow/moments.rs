@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::batch::Work;
 use super::effect::{Conclusion, Settled, Settlement, Settler};
-use super::{House, install, record};
+use super::{House, install, record, timers};
 use crate::channel::Channels;
 use crate::channel::sandbox::Sandbox;
 use crate::clock::Clock;
@@ -17,6 +17,7 @@ use crate::plugin::{Outcome, Runtime, Usage, Verdict};
 use crate::seal::Seal;
 use crate::store::job::{Job, Wanted};
 use crate::store::plugin::{InstallRow, Version};
+use crate::store::timer::Timer;
 use crate::store::{Store, event, job, plugin, team, timer};
 
 pub(super) const NOW: Millis = 1_795_435_200_000;
@@ -136,6 +137,46 @@ fn done(effects: Vec<Effect>) -> Arc<Outcome> {
     })
 }
 
+/// A recurring timer that is due.
+fn daily() -> TimerSpec {
+    TimerSpec {
+        scope: Scope::Plugin,
+        name: "daily".to_owned(),
+        due_at: NOW,
+        cron: "0 9 * * *".to_owned(),
+        time_zone: String::new(),
+        payload: String::new(),
+    }
+}
+
+/// Two nodes find the same timer due. One of them fires it, and it has one next time.
+#[tokio::test]
+async fn a_recurring_timer_that_two_find_due_fires_once_and_stays_one() {
+    let (house, _folder) = house().await;
+    let install = install(&house, "clock", InstallState::Active).await;
+    let timer = Timer {
+        install_id: install.id,
+        team_id: TEAM.to_owned(),
+        spec: daily(),
+        revision: 1,
+        account_id: String::new(),
+        chat_id: String::new(),
+        contact_id: String::new(),
+        depth: 0,
+    };
+    let mut tx = house.store.begin().await.expect("begins");
+    timers::arm(&mut tx, &house, &timer).await.expect("armed");
+    house.commit(tx).await.expect("commits");
+    let found = job::ripe(&mut house.store.read().await.expect("reads"), NOW, 8).await;
+    let found = found.expect("found");
+    for _ in 0..2 {
+        timers::place(&house, found.clone()).await.expect("placed");
+    }
+    let mut conn = house.store.read().await.expect("reads");
+    assert_eq!(job::count(&mut conn).await.expect("counted"), 2, "the fire and the next time");
+    assert_eq!(event::after(&mut conn, TEAM, 0, 8).await.expect("read").len(), 1);
+}
+
 /// The dispatcher saw it suspended; when the event was put aside, a person had resumed it. Nobody
 /// would come for it again.
 #[tokio::test]
@@ -160,15 +201,7 @@ async fn a_call_under_way_writes_nothing_for_a_plugin_that_was_removed() {
     let (event, job) = claimed_event(&house).await;
     let team = house.registry.team(&house.store, TEAM).await.expect("a team");
     install::remove(&house, TEAM, &gone.id).await.expect("removed");
-    let spec = TimerSpec {
-        scope: Scope::Plugin,
-        name: "daily".to_owned(),
-        due_at: NOW,
-        cron: "0 9 * * *".to_owned(),
-        time_zone: String::new(),
-        payload: String::new(),
-    };
-    let outcome = done(vec![Effect::SetTimer(spec)]);
+    let outcome = done(vec![Effect::SetTimer(daily())]);
     let conclusion = Conclusion::Ran { event, install_id: gone.id.clone(), outcome };
     assert_eq!(settle(&house, Settlement { job, team, conclusion }).await, Settled::Written);
     let mut conn = house.store.read().await.expect("reads");
