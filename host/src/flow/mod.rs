@@ -147,6 +147,12 @@ impl Default for Wake {
     }
 }
 
+/// After a failure of the host's own (the database, most likely): not at once again. On real time,
+/// since no clock of a test may hold up a stop.
+pub async fn pause() {
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+}
+
 /// How long to wait before another attempt: `first`, doubled with each that failed, at most `most`,
 /// and a fifth more or less by chance, so that what failed together does not come back together.
 pub fn backoff(first: Millis, most: Millis, failed: i64) -> Millis {
