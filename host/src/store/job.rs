@@ -143,13 +143,16 @@ pub async fn insert(conn: &mut Conn, jobs: &[Job]) -> sqlx::Result<()> {
 
 /// Make the first job of each of these lanes its head.
 pub async fn promote(conn: &mut Conn, lanes: &[String]) -> sqlx::Result<()> {
-    with_list(
+    // One look per lane at its first place: a lane may be long.
+    rows(
         conn,
-        "UPDATE job SET head = 1 WHERE head = 0 AND place > 0 AND NOT EXISTS \
-         (SELECT 1 FROM job AS before WHERE before.lane = job.lane AND before.place > 0 AND before.place < job.place) \
-         AND lane IN",
+        "UPDATE job SET head = 1 WHERE head = 0 AND id IN (SELECT (SELECT first.id FROM job AS first \
+         WHERE first.lane = v.column1 AND first.place > 0 ORDER BY first.place LIMIT 1) FROM (VALUES",
+        ") AS v)",
         lanes,
-        "",
+        |row, lane| {
+            row.text(lane);
+        },
     )
     .await?;
     Ok(())
@@ -265,7 +268,9 @@ async fn claim_in_rows(store: &Store, wanted: Wanted<'_>) -> sqlx::Result<Vec<Jo
             sql.push(") AS ready) AS due ORDER BY due.turn LIMIT ").bind(limit);
         }
     }
-    sql.push(") AND lease_until <= ").bind(wanted.now).push(" FOR UPDATE SKIP LOCKED) RETURNING *");
+    // Asked again of the row as it stands once it is locked: it may have been put back for later.
+    sql.push(") AND due_at <= ").bind(wanted.now).push(" AND lease_until <= ").bind(wanted.now);
+    sql.push(" FOR UPDATE SKIP LOCKED) RETURNING *");
     let mut tx = store.begin().await?;
     let jobs =
         sql.fetch(&mut tx).await?.iter().map(Job::from_row).collect::<sqlx::Result<Vec<_>>>()?;
@@ -448,7 +453,9 @@ pub async fn set_stage(
 /// Take the sends of these messages off the table whose outcome nobody knew: a status vouches for
 /// them. Gives their lanes.
 pub async fn settle_doubt(conn: &mut Conn, message_ids: &[String]) -> sqlx::Result<Vec<String>> {
-    let head = "DELETE FROM job WHERE kind = 'send' AND stage <> '' AND subject_id IN";
+    // Messages have no jobs but sends. (Named here, the kind would lead SQLite to the index of all
+    // sends.)
+    let head = "DELETE FROM job WHERE stage <> '' AND subject_id IN";
     let gone = with_list(conn, head, message_ids, "RETURNING lane").await?;
     gone.iter().map(|row| row.text("lane")).collect()
 }
@@ -523,8 +530,7 @@ pub async fn withdraw(
 ) -> sqlx::Result<Withdrawn> {
     let found = with_list(
         conn,
-        // Other jobs have subjects too: events, and timers by their names.
-        "SELECT * FROM job WHERE kind = 'send' AND stage = '' AND subject_id IN",
+        "SELECT * FROM job WHERE stage = '' AND subject_id IN",
         messages,
         if store.backend == Backend::Postgres { "FOR UPDATE" } else { "" },
     )
@@ -532,8 +538,11 @@ pub async fn withdraw(
     let mut jobs = Vec::new();
     for row in &found {
         let claimed = store.backend == Backend::Postgres && row.int("lease_until")? > now;
-        if !claimed {
-            jobs.push(Job::from_row(row)?);
+        let job = Job::from_row(row)?;
+        // Other jobs have subjects too: events, and timers by their names. (Named in the query, the
+        // kind would lead SQLite to the index of all sends.)
+        if !claimed && job.kind == JobKind::Send {
+            jobs.push(job);
         }
     }
     // On SQLite holding them here keeps the outbox from claiming them before this commits.
