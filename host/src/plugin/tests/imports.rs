@@ -228,6 +228,23 @@ async fn a_chat_shows_who_answers_and_how_long_it_is_open() {
     );
 }
 
+/// A tag is an event, and may call the plugin that put it.
+#[tokio::test]
+async fn at_the_bound_of_depth_people_and_chats_are_not_changed() {
+    let mut run = run();
+    let mut call = run.call.as_ref().clone();
+    let event = Event { depth: crate::model::MAX_DEPTH, ..call.event.as_ref().clone() };
+    call.event = Arc::new(event);
+    run.call = Arc::new(call);
+    let contact = || "con_1".to_owned();
+    let tagged = contacts::Host::tag(&mut run, contact(), "a".to_owned(), String::new()).await;
+    assert_eq!(code(tagged), "denied");
+    let handed = chats::Host::hand_over(&mut run, "cht_1".to_owned(), String::new()).await;
+    assert_eq!(code(handed), "denied");
+    good(contacts::Host::get(&mut run, contact()).await);
+    assert_eq!(run.effects, []);
+}
+
 #[tokio::test]
 async fn timers_are_listed_as_the_call_left_them() {
     let mut run = run();
