@@ -11,11 +11,10 @@ pub struct Client {
     http: reqwest::Client,
 }
 
-/// An answer: its status, headers and JSON body (`null` where it has none).
+/// An answer: its status and JSON body (`null` where it has none).
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
-    pub headers: reqwest::header::HeaderMap,
     pub body: Value,
 }
 
@@ -81,11 +80,11 @@ impl Client {
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
         let response = request.send().await.expect("the server answers");
-        let (status, headers) = (response.status(), response.headers().clone());
+        let status = response.status();
         let bytes = response.bytes().await.expect("a whole answer");
         let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_else(|_| text()) };
-        Answer { status, headers, body }
+        Answer { status, body }
     }
 
     /// A customer writes a text; gives the network's id once it is committed.

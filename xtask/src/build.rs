@@ -8,10 +8,23 @@ use anyhow::Result;
 use crate::{guests, steps};
 
 /// Build the host and all plugins. The host comes in the dev profile: its dependencies are optimised
-/// there too, it is built sooner than in release, and the tests use the same one. Gives the path of the program `switchboard`; the plugins are in `target/plugins`.
+/// there too, and it is built sooner than in release. Gives the path of the program `switchboard`;
+/// the plugins are in `target/plugins`.
 pub fn everything(root: &Path) -> Result<PathBuf> {
     steps::say("building the host; the first time takes some minutes");
     steps::run(cargo(root).args(["build", "--package", "switchboard", "--bin", "switchboard"]))?;
+    plugins(root)
+}
+
+/// The same for the tests: host and tests share what they are built from, so that nothing is built
+/// twice.
+pub fn for_tests(root: &Path) -> Result<PathBuf> {
+    steps::say("building the host and its tests; the first time takes some minutes");
+    steps::run(cargo(root).args(["test", "--workspace", "--no-run"]))?;
+    plugins(root)
+}
+
+fn plugins(root: &Path) -> Result<PathBuf> {
     let host = root.join("target/debug/switchboard");
     guests::build_all(root, &host, steps::say)?;
     Ok(host)
@@ -21,5 +34,13 @@ pub fn everything(root: &Path) -> Result<PathBuf> {
 pub fn cargo(root: &Path) -> Command {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(root).env("CARGO_TARGET_DIR", root.join("target"));
+    // What the cargo that started this program said of it: build scripts that look at it would run
+    // again, and with them half of the dependencies.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&name);
+        }
+    }
     cargo
 }
