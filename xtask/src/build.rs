@@ -8,23 +8,12 @@ use anyhow::Result;
 use crate::{guests, steps};
 
 /// Build the host and all plugins. The host comes in the dev profile: its dependencies are optimised
-/// there too, and it is built sooner than in release. Gives the path of the program `switchboard`;
-/// the plugins are in `target/plugins`.
+/// there too, it is built sooner than in release, and the tests use the same one. So that they do,
+/// the whole workspace is named here as there: cargo unites features over what is named. Gives the
+/// path of the program `switchboard`; the plugins are in `target/plugins`.
 pub fn everything(root: &Path) -> Result<PathBuf> {
     steps::say("building the host; the first time takes some minutes");
-    steps::run(cargo(root).args(["build", "--package", "switchboard", "--bin", "switchboard"]))?;
-    plugins(root)
-}
-
-/// The same for the tests: host and tests share what they are built from, so that nothing is built
-/// twice.
-pub fn for_tests(root: &Path) -> Result<PathBuf> {
-    steps::say("building the host and its tests; the first time takes some minutes");
-    steps::run(cargo(root).args(["test", "--workspace", "--no-run"]))?;
-    plugins(root)
-}
-
-fn plugins(root: &Path) -> Result<PathBuf> {
+    steps::run(cargo(root).args(["build", "--workspace", "--bins"]))?;
     let host = root.join("target/debug/switchboard");
     guests::build_all(root, &host, steps::say)?;
     Ok(host)

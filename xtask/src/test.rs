@@ -23,7 +23,7 @@ pub struct Test {
 impl Test {
     pub fn run(&self, root: &Path) -> Result<()> {
         packages::install_missing()?;
-        build::for_tests(root)?;
+        build::everything(root)?;
         let postgres = Postgres::start()?;
         let mut cargo = build::cargo(root);
         cargo.args(["test", "--workspace", "--no-fail-fast"]);
