@@ -160,7 +160,8 @@ CREATE TABLE job (
     target_id TEXT NOT NULL,
     -- How far it has come: for an event the position of the last plugin that is done with it.
     step BIGINT NOT NULL,
-    -- For a send: '' , 'sending' (bytes may have left) or 'doubt' (nobody knows).
+    -- For a send '', 'sending' (bytes may have left), 'doubt' (nobody knows) and so on; for an event
+    -- '', 'replay' (of a dead letter), or the suspended install that it waits for.
     stage TEXT NOT NULL,
     -- JSON of what has no column.
     payload TEXT NOT NULL

@@ -171,7 +171,7 @@ impl Dispatcher {
                 install_id: active.install.id.clone(),
             }));
         }
-        let Some(input) = self.input(event, active).await? else {
+        let Some(input) = self.input(event, active, &job).await? else {
             return Ok(conclude(Conclusion::Nothing));
         };
         let attempt = task.job.attempts + 1;
@@ -215,7 +215,7 @@ impl Dispatcher {
     }
 
     /// What the handler is given; `None` for a timer that was set anew or cancelled meanwhile.
-    async fn input(&self, event: &Event, active: &Active) -> anyhow::Result<Option<Input>> {
+    async fn input(&self, event: &Event, active: &Active, job: &Job) -> anyhow::Result<Option<Input>> {
         Ok(Some(match On::of(&event.kind) {
             On::Message => {
                 Input::Message(Box::new(serde_json::from_value::<Message>(event.data.clone())?))
@@ -224,6 +224,11 @@ impl Dispatcher {
             On::Account => Input::Account,
             On::Event => Input::Event,
             On::Webhook => webhook(event),
+            // The timer of a dead letter is long gone; what it said stands in the event.
+            On::Timer if job.stage == job::REPLAY => {
+                let text = |name: &str| event.data[name].as_str().unwrap_or_default().to_owned();
+                Input::Timer { name: text("name"), payload: text("payload") }
+            }
             On::Timer => {
                 let fire: Fire = serde_json::from_value(event.data["timer"].clone())?;
                 let mut conn = self.house.store.read().await?;

@@ -39,6 +39,9 @@ pub struct Job {
     pub payload: String,
 }
 
+/// The stage of a job that runs a dead letter again.
+pub const REPLAY: &str = "replay";
+
 impl Job {
     /// A job that is due now and stands in no lane but its own.
     pub fn new(id: String, team_id: &str, kind: JobKind, due_at: Millis) -> Self {

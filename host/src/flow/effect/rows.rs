@@ -20,7 +20,7 @@ use crate::store::state::Write;
 use crate::store::team::Numbers;
 use crate::store::timer::Timer;
 use crate::store::webhook::StoredReply;
-use crate::store::{Conn, dead_letter, job, message, plugin, plugin_log, timer, webhook};
+use crate::store::{Conn, dead_letter, job, listen, message, plugin, plugin_log, timer, webhook};
 
 /// What is to be written, and with it what the calls of the set have in common.
 #[derive(Default)]
@@ -168,6 +168,7 @@ impl Rows {
         );
         plugin::set_install_state(conn, install_id, InstallState::Suspended, &reason, until)
             .await?;
+        listen::tell_installs(&house.store, conn).await?;
         tracing::warn!(
             install = install_id,
             plugin = active.install.plugin,

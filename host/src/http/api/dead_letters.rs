@@ -177,6 +177,7 @@ async fn requeue(
             lane: record::lane(event, ""),
             place: numbers.next(team_id),
             target_id: install_id.to_owned(),
+            stage: job::REPLAY.to_owned(),
             payload: letter.payload,
             ..record::carrying(house, event, JobKind::Event)
         });
