@@ -85,7 +85,7 @@ fn undone() -> Regex {
 fn part(path: &Path) -> Option<String> {
     let mut names = path.iter().skip_while(|name| *name != "src").skip(1);
     let first = Path::new(names.next()?).file_stem()?.to_str()?.to_owned();
-    (!matches!(first.as_str(), "lib" | "main")).then_some(first)
+    (!matches!(first.as_str(), "lib" | "main" | "app")).then_some(first)
 }
 
 /// `model <- clock, config, … <- { store | channel | plugin } <- flow <- http <- cli`

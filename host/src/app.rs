@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::flow::batch::Batcher;
 use crate::flow::inbound::{Door, Receiver};
-use crate::flow::{House, dispatch, folder, inbound, notify, outbox, timers};
+use crate::flow::{House, dispatch, folder, inbound, notify, outbox, timers, upkeep};
 use crate::http;
 use crate::model::{AccountState, ChannelType};
 use crate::plugin::Runtime;
@@ -68,7 +68,8 @@ impl Running {
     /// the store. What had to be cut off is done again after the next start.
     pub async fn stop(self) {
         let Self { house, server, stages, stop_server, stop_stages, .. } = self;
-        let patience = Duration::from_millis(u64::try_from(house.config.server.stop_after).unwrap_or(0));
+        let patience =
+            Duration::from_millis(u64::try_from(house.config.server.stop_after).unwrap_or(0));
         stop_server.cancel();
         let abort = server.abort_handle();
         if tokio::time::timeout(patience, server).await.is_err() {
@@ -110,11 +111,22 @@ async fn open(config: Config, clock: Clock) -> anyhow::Result<Arc<House>> {
 
 fn journal_path(config: &Config) -> PathBuf {
     let journal: &Path = &config.sandbox.journal;
-    if journal.as_os_str().is_empty() { config.data.join("sandbox.jsonl") } else { journal.to_owned() }
+    if journal.as_os_str().is_empty() {
+        config.data.join("sandbox.jsonl")
+    } else {
+        journal.to_owned()
+    }
 }
 
-async fn start_stages(house: &Arc<House>, stages: &TaskTracker, stop: &CancellationToken) -> anyhow::Result<()> {
-    let door = Arc::new(Door { house: house.clone(), receiver: Batcher::start(Arc::new(Receiver(house.clone()))) });
+async fn start_stages(
+    house: &Arc<House>,
+    stages: &TaskTracker,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let door = Arc::new(Door {
+        house: house.clone(),
+        receiver: Batcher::start(Arc::new(Receiver(house.clone()))),
+    });
     forget_pairings(house, &door).await?;
     if house.config.sandbox.enabled {
         house.channels.sandbox.start(door.clone());
@@ -125,6 +137,7 @@ async fn start_stages(house: &Arc<House>, stages: &TaskTracker, stop: &Cancellat
     stages.spawn(timers::run(house.clone(), stop.clone()));
     stages.spawn(notify::run(house.clone(), stop.clone()));
     stages.spawn(folder::run(house.clone(), stop.clone()));
+    stages.spawn(upkeep::run(house.clone(), stop.clone()));
     stages.spawn(renew_leases(house.clone(), stop.clone()));
     stages.spawn(hear(house.clone(), stop.clone()));
     stages.spawn(http::metrics::run(stop.clone()));
@@ -133,7 +146,8 @@ async fn start_stages(house: &Arc<House>, stages: &TaskTracker, stop: &Cancellat
 
 /// A QR code does not outlive the process that showed it.
 async fn forget_pairings(house: &House, door: &Door) -> anyhow::Result<()> {
-    let accounts = account::on_channel(&mut *house.store.read().await?, ChannelType::Sandbox.as_str()).await?;
+    let accounts =
+        account::on_channel(&mut *house.store.read().await?, ChannelType::Sandbox.as_str()).await?;
     for account in accounts.iter().filter(|account| account.state == AccountState::Connecting) {
         let reason = "the host was restarted before the code was scanned";
         door.account_changed(&account.id, AccountState::Close, reason, None).await?;
@@ -190,6 +204,9 @@ mod tests {
         let taken = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = taken.local_addr().expect("an address").to_string();
         let refusal = listen_on(&address).await.expect_err("taken").to_string();
-        assert!(refusal.contains(&address) && refusal.contains("--port") && !refusal.contains('\n'), "{refusal}");
+        assert!(
+            refusal.contains(&address) && refusal.contains("--port") && !refusal.contains('\n'),
+            "{refusal}"
+        );
     }
 }

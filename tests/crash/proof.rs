@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use serde_json::Value;
-use sqlx::any::AnyConnection;
+use sqlx::AnyConnection;
 use sqlx::{Connection, Executor, Row};
 
 use super::host::Host;

@@ -1,10 +1,12 @@
 //! What the tests stand on: a server in the process, a client for it, receivers, databases.
 
+mod browser;
 mod client;
 mod database;
 mod receiver;
 mod server;
 
+pub use browser::Browser;
 pub use client::Client;
 pub use database::{Database, On};
 pub use receiver::{Receiver, Request};

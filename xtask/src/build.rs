@@ -8,10 +8,12 @@ use anyhow::Result;
 use crate::{guests, steps};
 
 /// Build the host and all plugins. The host comes in the dev profile: its dependencies are optimised
-/// there too, it is built sooner than in release, and the tests use the same one. Gives the path of the program `switchboard`; the plugins are in `target/plugins`.
+/// there too, it is built sooner than in release, and the tests use the same one. So that they do,
+/// the whole workspace is named here as there: cargo unites features over what is named. Gives the
+/// path of the program `switchboard`; the plugins are in `target/plugins`.
 pub fn everything(root: &Path) -> Result<PathBuf> {
     steps::say("building the host; the first time takes some minutes");
-    steps::run(cargo(root).args(["build", "--package", "switchboard", "--bin", "switchboard"]))?;
+    steps::run(cargo(root).args(["build", "--workspace", "--bins"]))?;
     let host = root.join("target/debug/switchboard");
     guests::build_all(root, &host, steps::say)?;
     Ok(host)

@@ -5,6 +5,7 @@ use url::Url;
 use super::settings::Settings;
 
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,

@@ -7,11 +7,12 @@ use serde_json::json;
 
 use super::{serve, setup, telemetry};
 use crate::clock::Clock;
-use crate::flow::install::{Consent, Upload, upload};
 use crate::flow::House;
+use crate::flow::install::{Consent, Upload, upload};
 use crate::{App, Running};
 
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub struct Args {
     #[command(flatten)]
     serve: serve::Args,
@@ -49,14 +50,18 @@ async fn begin(running: &Running, plugins: &[PathBuf]) -> anyhow::Result<setup::
 
 async fn install(house: &House, team_id: &str, path: &PathBuf) -> anyhow::Result<()> {
     let bytes = tokio::fs::read(path).await?;
-    upload(house, team_id, Upload { bytes, consent: Consent::All, accounts: None, config: None }).await?;
+    upload(house, team_id, Upload { bytes, consent: Consent::All, accounts: None, config: None })
+        .await?;
     Ok(())
 }
 
 fn tell(running: &Running, begun: &setup::Begun, json: bool) {
     let url = running.url();
     if json {
-        println!("{}", json!({ "url": url, "api_key": begun.api_key, "account": begun.account_id }));
+        println!(
+            "{}",
+            json!({ "url": url, "api_key": begun.api_key, "account": begun.account_id })
+        );
         return;
     }
     println!(

@@ -10,6 +10,7 @@ use crate::http::auth;
 use crate::store::{Store, team};
 
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -40,11 +41,18 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn create(store: &Store, clock: &Clock, team: Option<String>, name: &str) -> anyhow::Result<serde_json::Value> {
+async fn create(
+    store: &Store,
+    clock: &Clock,
+    team: Option<String>,
+    name: &str,
+) -> anyhow::Result<serde_json::Value> {
     let mut tx = store.begin().await?;
     let team_id = match team {
         Some(id) => id,
-        None => team::first(&mut tx).await?.context("there is no team yet: make one with `switchboard team create NAME`")?,
+        None => team::first(&mut tx)
+            .await?
+            .context("there is no team yet: make one with `switchboard team create NAME`")?,
     };
     anyhow::ensure!(team::exists(&mut tx, &team_id).await?, "there is no team {team_id:?}");
     let (id, key) = (clock.id("key"), auth::new_key());

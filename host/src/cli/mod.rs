@@ -6,8 +6,8 @@ mod demo;
 mod key;
 mod plugin;
 mod serve;
-mod setup;
 mod settings;
+mod setup;
 mod team;
 mod telemetry;
 
@@ -71,4 +71,16 @@ pub fn main() -> ExitCode {
 
 fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_options_of_all_commands_fit_together() {
+        Cli::command().debug_assert();
+    }
 }

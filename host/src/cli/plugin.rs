@@ -8,12 +8,19 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub struct Args {
     /// Where the service is
     #[arg(long, global = true, env = "SWITCHBOARD_URL", default_value = "http://127.0.0.1:8080")]
     url: String,
     /// An API key of the team
-    #[arg(long, global = true, env = "SWITCHBOARD_API_KEY", default_value = "", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "SWITCHBOARD_API_KEY",
+        default_value = "",
+        hide_env_values = true
+    )]
     key: String,
     #[command(subcommand)]
     command: Command,
@@ -63,7 +70,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
                 println!("{}", line(plugin, &["id", "plugin", "version", "state", "reason"]));
             }
         }
-        Command::Install { file, grant_all, account } => api.install(&file, grant_all, &account).await?,
+        Command::Install { file, grant_all, account } => {
+            api.install(&file, grant_all, &account).await?
+        }
         Command::Remove { plugin } => {
             api.call(Method::DELETE, &format!("plugins/{plugin}"), None).await?;
         }
@@ -79,7 +88,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             }
         }
         Command::Replay { id, all } => {
-            let path = if all { format!("plugins/{id}/replay") } else { format!("dead-letters/{id}/replay") };
+            let path = if all {
+                format!("plugins/{id}/replay")
+            } else {
+                format!("dead-letters/{id}/replay")
+            };
             let done = api.call(Method::POST, &path, Some(json!({}))).await?;
             println!("replayed: {}", done["replayed"]);
         }
@@ -107,7 +120,11 @@ impl Api {
     fn new(args: &Args) -> anyhow::Result<Self> {
         // Compiling a large plugin takes its time.
         let http = reqwest::Client::builder().timeout(Duration::from_secs(120)).build()?;
-        Ok(Self { http, base: format!("{}/api/v1", args.url.trim_end_matches('/')), key: args.key.clone() })
+        Ok(Self {
+            http,
+            base: format!("{}/api/v1", args.url.trim_end_matches('/')),
+            key: args.key.clone(),
+        })
     }
 
     async fn get(&self, path: &str) -> anyhow::Result<Value> {
@@ -126,7 +143,9 @@ impl Api {
     /// The JSON of a success (null where it has none); a refusal in its own words.
     async fn answer(&self, request: RequestBuilder) -> anyhow::Result<Value> {
         let answer = request.bearer_auth(&self.key).send().await;
-        let answer = answer.with_context(|| format!("cannot reach {}: is the service running there?", self.base))?;
+        let answer = answer.with_context(|| {
+            format!("cannot reach {}: is the service running there?", self.base)
+        })?;
         let status = answer.status();
         let body: Value = serde_json::from_str(&answer.text().await?).unwrap_or_default();
         if status.is_success() {
@@ -134,13 +153,20 @@ impl Api {
         }
         let error = &body["error"];
         match (error["code"].as_str(), error["message"].as_str()) {
-            (Some("unauthorized"), _) => bail!("the key is not valid: give one by --key or SWITCHBOARD_API_KEY"),
+            (Some("unauthorized"), _) => {
+                bail!("the key is not valid: give one by --key or SWITCHBOARD_API_KEY")
+            }
             (Some(code), Some(message)) => bail!("{message} ({code})"),
             _ => bail!("the service answered {status}"),
         }
     }
 
-    async fn install(&self, file: &PathBuf, grant_all: bool, accounts: &[String]) -> anyhow::Result<()> {
+    async fn install(
+        &self,
+        file: &PathBuf,
+        grant_all: bool,
+        accounts: &[String],
+    ) -> anyhow::Result<()> {
         let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
         let mut query = Vec::new();
         if grant_all {
@@ -158,7 +184,8 @@ impl Api {
     async fn logs(&self, plugin: &str, follow: bool) -> anyhow::Result<()> {
         let mut after = String::new();
         loop {
-            let answer = self.get(&format!("plugins/{plugin}/logs?limit=1000&after={after}")).await?;
+            let answer =
+                self.get(&format!("plugins/{plugin}/logs?limit=1000&after={after}")).await?;
             let lines = list(&answer, "logs");
             for entry in lines {
                 println!("{}", line(entry, &["at", "level", "message"]));

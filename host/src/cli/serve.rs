@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::{App, Running};
 
 #[derive(Clone, Debug, Default, clap::Args)]
+#[group(skip)]
 pub struct Args {
     #[command(flatten)]
     settings: Settings,

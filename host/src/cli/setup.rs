@@ -9,6 +9,7 @@ use crate::model::{Account, AccountState, ChannelType};
 use crate::store::{Conn, Store, account, team};
 
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub struct Args {
     #[command(flatten)]
     settings: Settings,
@@ -29,7 +30,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let begun = begin(&store, &clock, "setup").await;
     store.close().await;
     let begun = begun?;
-    println!("{}", json!({ "team": begun.team_id, "account": begun.account_id, "api_key": begun.api_key }));
+    println!(
+        "{}",
+        json!({ "team": begun.team_id, "account": begun.account_id, "api_key": begun.api_key })
+    );
     Ok(())
 }
 
@@ -46,18 +50,30 @@ pub async fn begin(store: &Store, clock: &Clock, key_name: &str) -> anyhow::Resu
         }
     };
     let account_id = sandbox_account(&mut tx, clock, &team_id).await?;
-    for old in team::keys(&mut tx, &team_id, "", 1_000).await?.iter().filter(|key| key.name == key_name) {
+    for old in
+        team::keys(&mut tx, &team_id, "", 1_000).await?.iter().filter(|key| key.name == key_name)
+    {
         team::delete_key(&mut tx, &team_id, &old.id).await?;
     }
     let api_key = auth::new_key();
-    team::insert_key(&mut tx, &clock.id("key"), &team_id, key_name, &auth::hash(&api_key), clock.now()).await?;
+    team::insert_key(
+        &mut tx,
+        &clock.id("key"),
+        &team_id,
+        key_name,
+        &auth::hash(&api_key),
+        clock.now(),
+    )
+    .await?;
     store.commit(tx).await?;
     Ok(Begun { team_id, account_id, api_key })
 }
 
 async fn sandbox_account(conn: &mut Conn, clock: &Clock, team_id: &str) -> anyhow::Result<String> {
     let accounts = account::list(conn, team_id, "", 1_000).await?;
-    if let Some(known) = accounts.into_iter().find(|account| account.channel == ChannelType::Sandbox) {
+    if let Some(known) =
+        accounts.into_iter().find(|account| account.channel == ChannelType::Sandbox)
+    {
         return Ok(known.id);
     }
     let account = Account {

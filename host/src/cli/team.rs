@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::store::team;
 
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,

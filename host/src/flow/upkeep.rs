@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::House;
 use crate::model::Millis;
-use crate::store::{endpoint, event, plugin, state, webhook};
+use crate::store::{endpoint, event, plugin_log, state, webhook};
 
 const HOUR: Millis = 60 * 60 * 1000;
 const DAY: Millis = 24 * HOUR;
@@ -36,7 +36,7 @@ pub async fn sweep(house: &House) -> anyhow::Result<()> {
         let mut tx = house.store.begin().await?;
         let gone = [
             event::purge(&mut tx, old, SET).await?,
-            plugin::purge_logs(&mut tx, old, SET).await?,
+            plugin_log::purge_logs(&mut tx, old, SET).await?,
             state::purge(&mut tx, now, SET).await?,
             endpoint::purge_attempts(&mut tx, old, SET).await?,
             webhook::purge_replies(&mut tx, old, SET).await?,

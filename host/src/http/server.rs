@@ -13,7 +13,9 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             tracing::debug!(%error, "a connection without TCP_NODELAY");
         }
     });
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await {
+    if let Err(error) =
+        axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+    {
         tracing::error!(%error, "the server ended");
     }
 }

@@ -10,6 +10,7 @@ pub mod job;
 pub mod listen;
 pub mod message;
 pub mod plugin;
+pub mod plugin_log;
 pub mod sql;
 pub mod state;
 pub mod team;

@@ -1,9 +1,9 @@
-//! Plugins, their versions and installs; their secrets, logs and failed attempts.
+//! Plugins, their versions and installs, and their secrets.
 
 use sqlx::any::AnyRow;
 
 use super::Conn;
-use super::sql::{Column, Sql, rows, with_list};
+use super::sql::{Column, Sql, with_list};
 use crate::model::{InstallState, Millis};
 
 /// An immutable version of a plugin.
@@ -313,134 +313,4 @@ pub async fn remove_secrets(conn: &mut Conn, install_id: &str) -> sqlx::Result<(
     sql.bind(install_id.to_owned());
     sql.execute(conn).await?;
     Ok(())
-}
-
-/// A line that a plugin logged.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct LogRow {
-    pub id: String,
-    #[serde(skip)]
-    pub team_id: String,
-    pub install_id: String,
-    pub event_id: String,
-    pub at: Millis,
-    pub level: String,
-    pub message: String,
-}
-
-pub async fn insert_logs(conn: &mut Conn, logs: &[LogRow]) -> sqlx::Result<()> {
-    rows(
-        conn,
-        "INSERT INTO plugin_log (id, team_id, install_id, event_id, at, level, message) VALUES",
-        "",
-        logs,
-        |row, log| {
-            row.text(&log.id)
-                .text(&log.team_id)
-                .text(&log.install_id)
-                .text(&log.event_id)
-                .add(log.at);
-            row.text(&log.level).text(&log.message);
-        },
-    )
-    .await?;
-    Ok(())
-}
-
-/// Forget log lines older than `before`; at most `limit`.
-pub async fn purge_logs(conn: &mut Conn, before: Millis, limit: i64) -> sqlx::Result<u64> {
-    let mut sql = Sql::new(
-        "DELETE FROM plugin_log WHERE id IN (SELECT id FROM plugin_log AS old WHERE at < ",
-    );
-    sql.bind(before).push(" LIMIT ").bind(limit).push(")");
-    sql.execute(conn).await
-}
-
-/// An install's log in order, after the line with id `after`.
-pub async fn logs(
-    conn: &mut Conn,
-    team_id: &str,
-    install_id: &str,
-    after: &str,
-    limit: i64,
-) -> sqlx::Result<Vec<LogRow>> {
-    let mut sql = Sql::new("SELECT * FROM plugin_log WHERE team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND install_id = ").bind(install_id.to_owned());
-    sql.push(" AND id > ").bind(after.to_owned()).push(" ORDER BY id LIMIT ").bind(limit);
-    let found = sql.fetch(conn).await?;
-    found
-        .iter()
-        .map(|row| {
-            Ok(LogRow {
-                id: row.text("id")?,
-                team_id: row.text("team_id")?,
-                install_id: row.text("install_id")?,
-                event_id: row.text("event_id")?,
-                at: row.int("at")?,
-                level: row.text("level")?,
-                message: row.text("message")?,
-            })
-        })
-        .collect()
-}
-
-/// A failed attempt at an event.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct FailureRow {
-    #[serde(skip)]
-    pub id: String,
-    #[serde(skip)]
-    pub team_id: String,
-    pub install_id: String,
-    pub event_id: String,
-    pub attempt: i64,
-    pub at: Millis,
-    pub wall_micros: i64,
-    pub fault: String,
-    pub reason: String,
-}
-
-pub async fn insert_failures(conn: &mut Conn, failures: &[FailureRow]) -> sqlx::Result<()> {
-    rows(
-        conn,
-        "INSERT INTO failure (id, team_id, install_id, event_id, attempt, at, wall_micros, fault, reason) VALUES",
-        "",
-        failures,
-        |row, failure| {
-            row.text(&failure.id).text(&failure.team_id).text(&failure.install_id).text(&failure.event_id);
-            row.add(failure.attempt).add(failure.at).add(failure.wall_micros).text(&failure.fault);
-            row.text(&failure.reason);
-        },
-    )
-    .await?;
-    Ok(())
-}
-
-/// The failed attempts of an install at an event, in order.
-pub async fn failures(
-    conn: &mut Conn,
-    team_id: &str,
-    install_id: &str,
-    event_id: &str,
-) -> sqlx::Result<Vec<FailureRow>> {
-    let mut sql = Sql::new("SELECT * FROM failure WHERE team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND install_id = ").bind(install_id.to_owned());
-    sql.push(" AND event_id = ").bind(event_id.to_owned()).push(" ORDER BY id");
-    let found = sql.fetch(conn).await?;
-    found
-        .iter()
-        .map(|row| {
-            Ok(FailureRow {
-                id: row.text("id")?,
-                team_id: row.text("team_id")?,
-                install_id: row.text("install_id")?,
-                event_id: row.text("event_id")?,
-                attempt: row.int("attempt")?,
-                at: row.int("at")?,
-                wall_micros: row.int("wall_micros")?,
-                fault: row.text("fault")?,
-                reason: row.text("reason")?,
-            })
-        })
-        .collect()
 }

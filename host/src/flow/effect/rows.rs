@@ -15,12 +15,12 @@ use crate::plugin::{Fault, Outcome, Verdict};
 use crate::store::dead_letter::DeadLetter;
 use crate::store::job::{Job, Withdrawn};
 use crate::store::message::Forward;
-use crate::store::plugin::{FailureRow, LogRow};
+use crate::store::plugin_log::{FailureRow, LogRow};
 use crate::store::state::Write;
 use crate::store::team::Numbers;
 use crate::store::timer::Timer;
 use crate::store::webhook::StoredReply;
-use crate::store::{Conn, dead_letter, job, message, plugin, timer, webhook};
+use crate::store::{Conn, dead_letter, job, message, plugin, plugin_log, timer, webhook};
 
 /// What is to be written, and with it what the calls of the set have in common.
 #[derive(Default)]
@@ -311,8 +311,8 @@ impl Rows {
         lanes.extend(send::write(house, conn, self.drafts).await?);
         lanes.extend(record::numbered(house, conn, &self.events).await?);
         crate::store::state::write(conn, &self.state.into_values().collect::<Vec<_>>()).await?;
-        plugin::insert_logs(conn, &self.logs).await?;
-        plugin::insert_failures(conn, &self.failures).await?;
+        plugin_log::insert_logs(conn, &self.logs).await?;
+        plugin_log::insert_failures(conn, &self.failures).await?;
         dead_letter::insert(conn, &self.letters).await?;
         plugin::clear_faults(conn, &self.healthy.iter().collect::<Vec<_>>()).await?;
         if self.cancelled.is_empty() {

@@ -162,6 +162,8 @@ pub async fn qr(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<
 async fn pairing(house: &House, team_id: &str, id: &str) -> Answer {
     let account = own(house, team_id, id).await?;
     let qr = channel(house, &account)?.qr(id);
+    // The code may be there before the news of it is stored.
+    let state = if qr.is_some() { AccountState::Connecting } else { account.state };
     let (code, expires_at) = qr.map_or((None, 0), |(code, until)| (Some(code), until));
-    Ok(axum::Json(json!({ "state": account.state, "qr": code, "expiresAt": iso(expires_at) })))
+    Ok(axum::Json(json!({ "state": state, "qr": code, "expiresAt": iso(expires_at) })))
 }

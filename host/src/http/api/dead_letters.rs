@@ -15,7 +15,7 @@ use crate::http::extract::{Json, Page, Path, Query, iso, listed};
 use crate::model::JobKind;
 use crate::store::dead_letter::DeadLetter;
 use crate::store::job::Job;
-use crate::store::{dead_letter, event, job, plugin, team};
+use crate::store::{dead_letter, event, job, plugin_log, team};
 
 type Answer = Result<axum::Json<Value>, ApiError>;
 
@@ -81,8 +81,9 @@ pub async fn get(
     let letter = found.ok_or_else(|| ApiError::not_found("dead letter", &id))?;
     let event = event::get(&mut conn, &caller.team_id, &letter.event_id).await?;
     let failures =
-        plugin::failures(&mut conn, &caller.team_id, &letter.install_id, &letter.event_id).await?;
-    let failure = |failure: &plugin::FailureRow| {
+        plugin_log::failures(&mut conn, &caller.team_id, &letter.install_id, &letter.event_id)
+            .await?;
+    let failure = |failure: &plugin_log::FailureRow| {
         json!({
             "attempt": failure.attempt,
             "at": iso(failure.at),

@@ -17,8 +17,9 @@ use crate::http::extract::{Json, Page, Path, Query, iso, listed, short_text};
 use crate::model::{InstallState, Scope};
 use crate::plugin::Grants;
 use crate::plugin::manifest::{Manifest, Secret};
-use crate::store::plugin::{InstallRow, LogRow, Version};
-use crate::store::{plugin, state};
+use crate::store::plugin::{InstallRow, Version};
+use crate::store::plugin_log::LogRow;
+use crate::store::{plugin, plugin_log, state};
 
 type Answer = Result<axum::Json<Value>, ApiError>;
 type Shared = State<Arc<House>>;
@@ -321,7 +322,8 @@ pub async fn logs(
     let install = install::find(&house, &caller.team_id, &key).await?;
     let limit = query.limit.unwrap_or(100).clamp(1, 1_000);
     let mut conn = house.store.read().await?;
-    let lines = plugin::logs(&mut conn, &caller.team_id, &install.id, &query.after, limit).await?;
+    let lines =
+        plugin_log::logs(&mut conn, &caller.team_id, &install.id, &query.after, limit).await?;
     let next = lines.last().map_or(query.after, |line| line.id.clone());
     let view = |line: &LogRow| json!({ "id": line.id, "at": iso(line.at), "level": line.level, "message": line.message, "event": line.event_id });
     Ok(listed("logs", lines.iter().map(view).collect(), Some(next)))
