@@ -1,7 +1,7 @@
 //! The only caller of "now", and of chance where it makes ids.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -10,7 +10,11 @@ use crate::model::Millis;
 
 /// The time of the house: the system's, or in tests one that moves when told.
 #[derive(Clone, Debug)]
-pub struct Clock(Source);
+pub struct Clock {
+    source: Source,
+    /// The last id given: its time, and its part by chance.
+    last: Arc<Mutex<(u64, u128)>>,
+}
 
 #[derive(Clone, Debug)]
 enum Source {
@@ -26,21 +30,19 @@ struct Manual {
 
 impl Clock {
     pub fn system() -> Self {
-        Self(Source::System)
+        Self { source: Source::System, last: Arc::default() }
     }
 
     /// A clock that stands at `now` until [`Clock::advance`] moves it.
     pub fn manual(now: Millis) -> Self {
-        Self(Source::Manual(Arc::new(Manual {
-            now: AtomicI64::new(now),
-            moved: watch::Sender::new(now),
-        })))
+        let manual = Manual { now: AtomicI64::new(now), moved: watch::Sender::new(now) };
+        Self { source: Source::Manual(Arc::new(manual)), last: Arc::default() }
     }
 
     /// Unix milliseconds.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that may ask the system")]
     pub fn now(&self) -> Millis {
-        match &self.0 {
+        match &self.source {
             Source::System => chrono::Utc::now().timestamp_millis(),
             Source::Manual(manual) => manual.now.load(Ordering::Acquire),
         }
@@ -51,14 +53,16 @@ impl Clock {
     /// # Panics
     /// On the system's clock, which no test may move.
     pub fn advance(&self, by: Millis) {
-        let Source::Manual(manual) = &self.0 else { panic!("only a manual clock can be moved") };
+        let Source::Manual(manual) = &self.source else {
+            panic!("only a manual clock can be moved")
+        };
         let now = manual.now.fetch_add(by, Ordering::AcqRel) + by;
         manual.moved.send_replace(now);
     }
 
     /// Return at `deadline` or soon after; at once if it has passed.
     pub async fn sleep_until(&self, deadline: Millis) {
-        match &self.0 {
+        match &self.source {
             Source::System => {
                 let wait = u64::try_from(deadline - self.now()).unwrap_or(0);
                 tokio::time::sleep(Duration::from_millis(wait)).await;
@@ -76,10 +80,32 @@ impl Clock {
         self.sleep_until(self.now().saturating_add(millis)).await;
     }
 
-    /// A new id such as `msg_01k…`: later ones sort after earlier ones.
+    /// A new id such as `msg_01k…`: later ones of this process sort after earlier ones, also within a
+    /// millisecond, so that lists read on from the last id seen.
     pub fn id(&self, prefix: &str) -> String {
-        let millis = u64::try_from(self.now()).unwrap_or(0);
-        let ulid = ulid::Ulid::from_parts(millis, rand::random::<u128>());
+        let now = u64::try_from(self.now()).unwrap_or(0);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        // Steps by chance, and half of the room free for them: ids cannot be guessed from others.
+        *last = if now > last.0 {
+            (now, rand::random::<u128>() & (u128::MAX >> 49))
+        } else {
+            (last.0, last.1 + 1 + u128::from(rand::random::<u64>() >> 8))
+        };
+        let ulid = ulid::Ulid::from_parts(last.0, last.1);
         format!("{prefix}_{}", ulid.to_string().to_lowercase())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_as_they_were_given_also_while_time_stands() {
+        let clock = Clock::manual(1_000_000);
+        let ids: Vec<String> = (0..1000).map(|_| clock.id("x")).collect();
+        assert!(ids.is_sorted_by(|a, b| a < b));
+        clock.advance(1);
+        assert!(clock.id("x") > ids[999]);
     }
 }

@@ -40,6 +40,7 @@ pub async fn run(house: Arc<House>, stop: CancellationToken) {
         Arc::new(Dispatcher { house: house.clone(), settle, serial: tokio::sync::Mutex::new(()) });
     let running = TaskTracker::new();
     loop {
+        let looked = house.clock.now();
         let claimed = match claim(&house, &slots).await {
             Ok(claimed) => claimed,
             Err(error) => {
@@ -48,7 +49,7 @@ pub async fn run(house: Arc<House>, stop: CancellationToken) {
             }
         };
         if claimed.is_empty() {
-            if house.rest(&house.wake.dispatch, Some(JobKind::Event), &stop).await {
+            if house.rest(&house.wake.dispatch, Some(JobKind::Event), looked, &stop).await {
                 break;
             }
             continue;

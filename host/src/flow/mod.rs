@@ -74,22 +74,23 @@ impl House {
     }
 
     /// Wait for something to do: until woken, or the next job of this kind is due (`None`: one that
-    /// has no place yet), or it is time to look anyway. True when told to stop.
+    /// has no place yet), or it is time to look anyway. True when told to stop. `looked` is a time
+    /// from before the last look for jobs: what became due since then was not seen.
     pub async fn rest(
         &self,
         woken: &Notify,
         kind: Option<JobKind>,
+        looked: Millis,
         stop: &CancellationToken,
     ) -> bool {
         if stop.is_cancelled() {
             return true;
         }
-        let now = self.clock.now();
         let due = match self.store.read().await {
-            Ok(mut conn) => job::next_due(&mut conn, kind, now).await.ok().flatten(),
+            Ok(mut conn) => job::next_due(&mut conn, kind, looked).await.ok().flatten(),
             Err(_) => None,
         };
-        let deadline = due.unwrap_or(i64::MAX).min(now + POLL);
+        let deadline = due.unwrap_or(i64::MAX).min(self.clock.now() + POLL);
         tokio::select! {
             () = stop.cancelled() => true,
             () = woken.notified() => false,

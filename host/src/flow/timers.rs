@@ -29,12 +29,13 @@ pub struct Fire {
 /// Give a place to what has become due, until told to stop.
 pub async fn run(house: Arc<House>, stop: CancellationToken) {
     loop {
+        let looked = house.clock.now();
         match ripen(&house).await {
             Ok(0) => {}
             Ok(_) => continue,
             Err(error) => tracing::error!(error = format!("{error:#}"), "timers: will try again"),
         }
-        if house.rest(&house.wake.timers, None, &stop).await {
+        if house.rest(&house.wake.timers, None, looked, &stop).await {
             return;
         }
     }

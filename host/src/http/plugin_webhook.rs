@@ -16,8 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::ApiError;
 use super::extract::Path;
-use crate::flow::House;
-use crate::flow::record;
+use crate::flow::{House, install, record};
 use crate::model::{Event, EventKind, InstallState, JobKind};
 use crate::plugin::manifest::{Manifest, RouteMode};
 use crate::store::job::Job;
@@ -101,12 +100,13 @@ async fn store(house: &House, delivery: &Delivery) -> Result<String, ApiError> {
     // Made of the delivery: the same one twice is the same event.
     let digest = Sha256::digest(format!("{}/{}", install.id, delivery.id));
     let event_id = format!("evt_{}", &hex::encode(digest)[..32]);
+    let account_id = install::only_account(&mut *house.store.read().await?, install).await?;
     let event = Event {
         id: event_id.clone(),
         team_id: install.team_id.clone(),
         cursor: 0,
         kind: EventKind::WEBHOOK_RECEIVED.to_owned(),
-        account_id: String::new(),
+        account_id,
         chat_id: String::new(),
         contact_id: String::new(),
         message_id: String::new(),

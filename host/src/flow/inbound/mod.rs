@@ -133,10 +133,11 @@ impl Intake for Door {
 pub async fn run(door: Arc<Door>, stop: CancellationToken) {
     let house = door.house.clone();
     loop {
+        let looked = house.clock.now();
         if let Err(error) = statuses::run_unmatched(&door).await {
             tracing::error!(error = format!("{error:#}"), "unmatched statuses: will try again");
         }
-        if house.rest(&house.wake.statuses, Some(JobKind::Status), &stop).await {
+        if house.rest(&house.wake.statuses, Some(JobKind::Status), looked, &stop).await {
             return;
         }
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::plugin::manifest::{Access, ManifestError};
 use crate::plugin::{Grants, PluginError};
 use crate::store::plugin::InstallRow;
-use crate::store::{StoreError, plugin};
+use crate::store::{Conn, StoreError, account, plugin};
 
 use super::House;
 
@@ -110,6 +110,17 @@ fn both(granted: &Grants, asked: &Grants) -> Grants {
             .collect(),
         reveal: asked.reveal.iter().filter(|name| granted.reveal.contains(name)).cloned().collect(),
     }
+}
+
+/// The account that an install speaks for where nothing else names one: the only one that it serves,
+/// or the only one that the team has; empty where there are several.
+pub async fn only_account(conn: &mut Conn, install: &InstallRow) -> Result<String, InstallError> {
+    let mut serves: Vec<String> = serde_json::from_str(&install.accounts)?;
+    if serves.is_empty() {
+        let accounts = account::list(conn, &install.team_id, "", 2).await?;
+        serves = accounts.into_iter().map(|account| account.id).collect();
+    }
+    Ok(if serves.len() == 1 { serves.remove(0) } else { String::new() })
 }
 
 /// A configuration as text, with the schema's defaults filled in.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Consent, House, InstallError, both, configured, find};
+use super::{Consent, House, InstallError, both, configured, find, only_account};
 use crate::flow::timers;
 use crate::model::{InstallState, Scope, TimerSpec};
 use crate::plugin::manifest::{Manifest, Schedule};
@@ -250,6 +250,7 @@ async fn schedule(
     for gone in before.iter().filter(|old| !schedules.iter().any(|new| new.name == old.name)) {
         timers::disarm(conn, &install.id, &Scope::Plugin, &gone.name).await?;
     }
+    let account_id = only_account(conn, install).await?;
     let standing = timer::list(conn, &install.id, &Scope::Plugin).await?;
     for schedule in schedules {
         let next = cron::next(&schedule.cron, &schedule.time_zone, house.clock.now());
@@ -271,7 +272,7 @@ async fn schedule(
             team_id: install.team_id.clone(),
             spec,
             revision: timers::new_revision(),
-            account_id: String::new(),
+            account_id: account_id.clone(),
             chat_id: String::new(),
             contact_id: String::new(),
             depth: 0,

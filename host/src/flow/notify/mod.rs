@@ -48,6 +48,7 @@ pub async fn run(house: Arc<House>, stop: CancellationToken) {
     let poster = Arc::new(Poster { house: house.clone(), egress, settle });
     let running = TaskTracker::new();
     loop {
+        let looked = house.clock.now();
         let claimed = match claim(&house, &slots).await {
             Ok(claimed) => claimed,
             Err(error) => {
@@ -56,7 +57,7 @@ pub async fn run(house: Arc<House>, stop: CancellationToken) {
             }
         };
         if claimed.is_empty() {
-            if house.rest(&house.wake.notify, Some(JobKind::Notify), &stop).await {
+            if house.rest(&house.wake.notify, Some(JobKind::Notify), looked, &stop).await {
                 break;
             }
             continue;

@@ -54,11 +54,12 @@ pub async fn run(house: Arc<House>, stop: CancellationToken) {
     });
     let senders = TaskTracker::new();
     loop {
+        let looked = house.clock.now();
         match outbox.clone().start_senders(&senders).await {
             Ok(()) => {}
             Err(error) => tracing::error!(error = format!("{error:#}"), "outbox: will try again"),
         }
-        if house.rest(&house.wake.outbox, Some(JobKind::Send), &stop).await {
+        if house.rest(&house.wake.outbox, Some(JobKind::Send), looked, &stop).await {
             break;
         }
     }
