@@ -93,8 +93,10 @@ impl Leases {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn count(&self, kind: JobKind) -> usize {
-        self.held().values().filter(|(held, _)| *held == kind).count()
+    /// The jobs of a kind that are held now.
+    fn of_kind(&self, kind: JobKind) -> HashSet<String> {
+        let held = self.held();
+        held.iter().filter(|(_, (of, _))| *of == kind).map(|(id, _)| id.clone()).collect()
     }
 
     /// Keep the first of those that nobody holds, and hold them.
@@ -179,8 +181,22 @@ pub async fn claim(store: &Store, wanted: Wanted<'_>) -> sqlx::Result<Vec<Job>> 
 }
 
 async fn claim_in_memory(store: &Store, wanted: Wanted<'_>) -> sqlx::Result<Vec<Job>> {
-    // Those already held are heads too: look past them.
-    let reach = i64::try_from(wanted.limit + store.leases.count(wanted.kind)).unwrap_or(i64::MAX);
+    let seen = look(store, wanted).await?;
+    keep(store, wanted.limit, seen).await
+}
+
+/// Heads that are due and that nobody held before we looked.
+pub(super) struct Seen {
+    jobs: Vec<Job>,
+    /// Those of a claim that outlived its process.
+    survivors: HashSet<String>,
+}
+
+pub(super) async fn look(store: &Store, wanted: Wanted<'_>) -> sqlx::Result<Seen> {
+    // One that is settled and released while we read must not be taken for what it was before: so
+    // all that were held at first are left out, and the reading reaches past them.
+    let held = store.leases.of_kind(wanted.kind);
+    let reach = i64::try_from(wanted.limit + held.len()).unwrap_or(i64::MAX);
     let mut sql = Sql::default();
     match wanted.account {
         Some(account) => push_ready(&mut sql, "*", wanted, "account_id", Err(account), reach),
@@ -194,19 +210,25 @@ async fn claim_in_memory(store: &Store, wanted: Wanted<'_>) -> sqlx::Result<Vec<
     let mut conn = store.read().await?;
     let found = sql.fetch(&mut conn).await?;
     drop(conn);
-    let mut jobs = Vec::with_capacity(found.len());
-    let mut survivors = HashSet::new();
+    let mut seen = Seen { jobs: Vec::with_capacity(found.len()), survivors: HashSet::new() };
     for row in &found {
         let mut job = Job::from_row(row)?;
+        if held.contains(&job.id) {
+            continue;
+        }
         if row.int("lease_until")? > 0 {
             job.attempts += 1;
-            survivors.insert(job.id.clone());
+            seen.survivors.insert(job.id.clone());
         }
-        jobs.push(job);
+        seen.jobs.push(job);
     }
-    let taken = store.leases.take(round_robin(jobs), wanted.limit);
+    Ok(seen)
+}
+
+pub(super) async fn keep(store: &Store, limit: usize, seen: Seen) -> sqlx::Result<Vec<Job>> {
+    let taken = store.leases.take(round_robin(seen.jobs), limit);
     let survivors: Vec<String> =
-        taken.iter().map(|job| job.id.clone()).filter(|id| survivors.contains(id)).collect();
+        taken.iter().map(|job| job.id.clone()).filter(|id| seen.survivors.contains(id)).collect();
     if !survivors.is_empty()
         && let Err(error) = spend_attempts(store, &survivors).await
     {
@@ -416,20 +438,38 @@ pub async fn ripe(conn: &mut Conn, now: Millis, limit: i64) -> sqlx::Result<Vec<
     sql.fetch(conn).await?.iter().map(Job::from_row).collect()
 }
 
-/// Give ripe jobs their place (and the event that they now carry). Gives the ids of those that were
-/// still waiting; call [`promote`] for their lanes.
+/// Give ripe jobs their place. Gives the ids of those that were still waiting; call [`promote`] for
+/// their lanes.
 pub async fn set_places(conn: &mut Conn, jobs: &[Job]) -> sqlx::Result<HashSet<String>> {
     let returned = rows(
         conn,
-        "UPDATE job SET place = v.column2, subject_id = v.column3 FROM (VALUES",
+        "UPDATE job SET place = v.column2 FROM (VALUES",
         ") AS v WHERE job.id = v.column1 AND job.place = 0 RETURNING job.id",
         jobs,
         |row, job| {
-            row.text(&job.id).add(job.place).text(&job.subject_id);
+            row.text(&job.id).add(job.place);
         },
     )
     .await?;
     returned.iter().map(|row| row.text("id")).collect()
+}
+
+/// Let jobs (id) carry these events (id) from now on.
+pub async fn set_subjects<'a>(
+    conn: &mut Conn,
+    carried: impl Iterator<Item = (&'a str, &'a str)>,
+) -> sqlx::Result<()> {
+    rows(
+        conn,
+        "UPDATE job SET subject_id = v.column2 FROM (VALUES",
+        ") AS v WHERE job.id = v.column1",
+        &carried.collect::<Vec<_>>(),
+        |row, (job_id, event_id)| {
+            row.text(*job_id).text(*event_id);
+        },
+    )
+    .await?;
+    Ok(())
 }
 
 /// When the next job that is not due yet will be: one of this kind that has its place, or, with
@@ -451,18 +491,19 @@ pub async fn next_due(
     }
 }
 
-/// Take unclaimed jobs of these subjects off the table: only those that nobody has begun. Gives the
-/// subjects whose job went. In a transaction that holds the team.
+/// Take unclaimed sends of these messages off the table: only those that nobody has begun. Gives the
+/// messages whose send went. In a transaction that holds the messages' teams.
 pub async fn withdraw(
     store: &Store,
     conn: &mut Conn,
-    subjects: &[String],
+    messages: &[String],
     now: Millis,
 ) -> sqlx::Result<Withdrawn> {
     let found = with_list(
         conn,
-        "SELECT * FROM job WHERE stage = '' AND subject_id IN",
-        subjects,
+        // Other jobs have subjects too: events, and timers by their names.
+        "SELECT * FROM job WHERE kind = 'send' AND stage = '' AND subject_id IN",
+        messages,
         if store.backend == Backend::Postgres { "FOR UPDATE" } else { "" },
     )
     .await?;

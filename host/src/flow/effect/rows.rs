@@ -32,7 +32,8 @@ pub struct Rows {
     logs: Vec<LogRow>,
     failures: Vec<FailureRow>,
     letters: Vec<DeadLetter>,
-    cancelled: Vec<String>,
+    /// Messages to cancel, by the team of the call that asks.
+    cancelled: BTreeSet<(String, String)>,
     /// Installs whose last event of the set ended well.
     healthy: BTreeSet<String>,
     suspended: BTreeSet<String>,
@@ -257,7 +258,9 @@ impl Rows {
             Effect::Typing { chat_id } => {
                 self.jobs.extend(send::typing_signal(house, conn, &event.team_id, chat_id).await?);
             }
-            Effect::Cancel { message_id } => self.cancelled.push(message_id.clone()),
+            Effect::Cancel { message_id } => {
+                self.cancelled.insert((event.team_id.clone(), message_id.clone()));
+            }
             Effect::SetTimer(spec) => {
                 let of_chat = matches!(spec.scope, Scope::Chat(_));
                 let keep = |id: &str| if of_chat { id.to_owned() } else { String::new() };
@@ -319,8 +322,13 @@ impl Rows {
         if self.cancelled.is_empty() {
             return Ok((lanes, None));
         }
-        let withdrawn =
-            job::withdraw(&house.store, conn, &self.cancelled, house.clock.now()).await?;
+        let asked: Vec<String> = self.cancelled.iter().map(|(_, id)| id.clone()).collect();
+        let own = message::by_ids(conn, &asked).await?.into_iter().filter_map(|message| {
+            let named = (message.team_id, message.id);
+            self.cancelled.contains(&named).then_some(named.1)
+        });
+        let own: Vec<String> = own.collect();
+        let withdrawn = job::withdraw(&house.store, conn, &own, house.clock.now()).await?;
         let moves: Vec<Forward> =
             withdrawn.subjects.iter().map(|id| Forward::to(id, Status::Cancelled)).collect();
         message::forward(conn, &moves).await?;
