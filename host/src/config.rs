@@ -31,7 +31,6 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub struct Server {
     pub listen: String,
-    pub public_url: String,
     pub max_body: usize,
     pub stop_after: Millis,
 }
@@ -123,7 +122,6 @@ pub struct Plugins {
     pub http_timeout: Millis,
     pub http_allow: Vec<IpNet>,
     pub state_value: usize,
-    pub state_keys: i64,
     pub cached: usize,
 }
 
