@@ -162,7 +162,8 @@ impl Config {
             figment = figment.merge(Toml::file_exact(file));
         }
         // SWITCHBOARD_KEY, SWITCHBOARD_URL and the like are no settings: a setting has a section.
-        let settings = Env::prefixed("SWITCHBOARD_").filter(|name| name == "data" || name.as_str().contains("__"));
+        let settings = Env::prefixed("SWITCHBOARD_")
+            .filter(|name| name == "data" || name.as_str().contains("__"));
         let figment = figment.merge(settings.split("__"));
         let config: Self = figment.extract().map_err(Box::new)?;
         config.check()?;

@@ -209,7 +209,12 @@ impl Dispatcher {
     }
 
     /// What the handler is given; `None` for a timer that was set anew or cancelled meanwhile.
-    async fn input(&self, event: &Event, active: &Active, job: &Job) -> anyhow::Result<Option<Input>> {
+    async fn input(
+        &self,
+        event: &Event,
+        active: &Active,
+        job: &Job,
+    ) -> anyhow::Result<Option<Input>> {
         Ok(Some(match On::of(&event.kind) {
             On::Message => {
                 Input::Message(Box::new(serde_json::from_value::<Message>(event.data.clone())?))
