@@ -117,6 +117,7 @@ both! {
 async fn newest_dead_letter(server: &Server) -> Value {
     let dead = server.client.get("/api/v1/dead-letters").await.ok();
     let dead = dead["deadLetters"].as_array().expect("a list").clone();
-    let newest = dead.into_iter().max_by_key(|letter| letter["id"].as_str().unwrap_or_default().to_owned());
+    let newest =
+        dead.into_iter().max_by_key(|letter| letter["id"].as_str().unwrap_or_default().to_owned());
     newest.expect("a dead letter")
 }

@@ -62,7 +62,8 @@ impl Client {
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
-        let mut request = self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key);
+        let mut request =
+            self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key);
         if let Some(body) = body {
             request = request.json(&body);
         }
@@ -71,7 +72,8 @@ impl Client {
 
     /// Post bytes as they are, with further headers.
     pub async fn post_bytes(&self, path: &str, bytes: Vec<u8>, headers: &[(&str, &str)]) -> Answer {
-        let mut request = self.http.post(format!("{}{path}", self.url)).bearer_auth(&self.key).body(bytes);
+        let mut request =
+            self.http.post(format!("{}{path}", self.url)).bearer_auth(&self.key).body(bytes);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -83,7 +85,11 @@ impl Client {
         let status = response.status();
         let bytes = response.bytes().await.expect("a whole answer");
         let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
-        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_else(|_| text()) };
+        let body = if bytes.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&bytes).unwrap_or_else(|_| text())
+        };
         Answer { status, body }
     }
 

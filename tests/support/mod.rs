@@ -64,13 +64,18 @@ pub async fn patiently<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> Option<T> 
 
 /// Something that `cargo xtask test` provides.
 pub fn provided(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `cargo xtask test`"))
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("{name} is not set: run the tests with `cargo xtask test`"))
 }
 
 /// The file of a built plugin, by its package's name.
 pub fn plugin_file(name: &str) -> PathBuf {
     let file = PathBuf::from(provided("SWITCHBOARD_TEST_PLUGINS")).join(format!("{name}.wasm"));
-    assert!(file.is_file(), "{} is not there: run the tests with `cargo xtask test`", file.display());
+    assert!(
+        file.is_file(),
+        "{} is not there: run the tests with `cargo xtask test`",
+        file.display()
+    );
     file
 }
 

@@ -74,7 +74,12 @@ impl Server {
         running.stop().await;
         clock.advance(millis);
         // The folder is free when the last connection of the one before is gone.
-        let start = async || App::start(config.clone(), clock.clone()).await.inspect_err(|problem| println!("{problem:#}")).ok();
+        let start = async || {
+            App::start(config.clone(), clock.clone())
+                .await
+                .inspect_err(|problem| println!("{problem:#}"))
+                .ok()
+        };
         let running = eventually("the host to start again", start).await;
         let client = Client::new(&format!("http://{}", running.addr), &client.key);
         Self { client, clock, team, account, config, running, data }
@@ -94,7 +99,8 @@ impl Server {
 
     pub async fn install_bytes(&self, wasm: Vec<u8>) -> String {
         let headers = [("content-type", "application/wasm")];
-        let install = self.client.post_bytes("/api/v1/plugins?grant=all", wasm, &headers).await.ok();
+        let install =
+            self.client.post_bytes("/api/v1/plugins?grant=all", wasm, &headers).await.ok();
         install["id"].as_str().expect("an id").to_owned()
     }
 
@@ -108,7 +114,9 @@ impl Server {
     pub async fn heard(&self, phone: &str) -> Vec<String> {
         let all = self.client.outgoing(&self.account).await;
         let theirs = all.iter().filter(|record| record["to"] == phone);
-        theirs.map(|record| record["content"]["text"].as_str().unwrap_or_default().to_owned()).collect()
+        theirs
+            .map(|record| record["content"]["text"].as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 
     /// How the pretend network behaves from now on; what is left out takes its default.
@@ -119,7 +127,8 @@ impl Server {
 
     /// Let the next sends come out so, in this order (`fail`, `retry`, `doubt-after-delivery`, …).
     pub async fn plan(&self, outcomes: &[&str]) {
-        let plan: Vec<Value> = outcomes.iter().map(|outcome| json!({ "outcome": outcome })).collect();
+        let plan: Vec<Value> =
+            outcomes.iter().map(|outcome| json!({ "outcome": outcome })).collect();
         self.behave(json!({ "plan": plan })).await;
     }
 
@@ -192,9 +201,16 @@ async fn new_team(house: &House, name: &str) -> (String, String) {
     let hash = hex::encode(Sha256::digest(key.as_bytes()));
     let mut tx = house.store.begin().await.expect("a transaction");
     store::team::insert(&mut tx, &team, name, house.clock.now()).await.expect("a team");
-    store::team::insert_key(&mut tx, &house.clock.id("key"), &team, "tests", &hash, house.clock.now())
-        .await
-        .expect("a key");
+    store::team::insert_key(
+        &mut tx,
+        &house.clock.id("key"),
+        &team,
+        "tests",
+        &hash,
+        house.clock.now(),
+    )
+    .await
+    .expect("a key");
     house.commit(tx).await.expect("committed");
     (team, key)
 }

@@ -54,25 +54,28 @@ async fn ripen(house: &House) -> anyhow::Result<usize> {
     }
     let mut tx = house.store.begin().await?;
     let mut numbers = team::draw(&mut tx, &wanted).await?;
-    let mut events = BTreeMap::new();
-    let mut placed = Vec::new();
-    for mut job in waiting.clone() {
+    let count = waiting.len();
+    let mut placed = waiting;
+    for job in &mut placed {
         job.place = numbers.next(&job.team_id);
-        if job.kind == JobKind::Event
-            && let Some(fired) = fire(house, &mut tx, &job).await?
-        {
-            job.subject_id = fired.id.clone();
-            events.insert(job.id.clone(), fired);
-        }
-        placed.push(job);
     }
+    // Settle first: what another node placed meanwhile, or a cancel took away, fires nothing here.
     let taken = job::set_places(&mut tx, &placed).await?;
-    events.retain(|job_id, _| taken.contains(job_id));
-    event::insert(&mut tx, &events.into_values().collect::<Vec<_>>()).await?;
+    placed.retain(|job| taken.contains(&job.id));
+    let mut fired = Vec::new();
+    for job in placed.iter().filter(|job| job.kind == JobKind::Event) {
+        if let Some(event) = fire(house, &mut tx, job).await? {
+            fired.push((job.id.clone(), event));
+        }
+    }
+    job::set_subjects(&mut tx, fired.iter().map(|(id, event)| (id.as_str(), event.id.as_str())))
+        .await?;
+    let events: Vec<Event> = fired.into_iter().map(|(_, event)| event).collect();
+    event::insert(&mut tx, &events).await?;
     let lanes: Vec<String> = placed.into_iter().map(|job| job.lane).collect();
     job::promote(&mut tx, &lanes).await?;
     house.commit(tx).await?;
-    Ok(waiting.len())
+    Ok(count)
 }
 
 /// The event of a timer that fires now, and the next fire of a recurring one. A stale fire gives

@@ -17,6 +17,9 @@ pub mod team;
 pub mod timer;
 pub mod webhook;
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -10,7 +10,7 @@ use super::{Conclusion, Settlement, effects, people, state};
 use crate::flow::send::{self, Draft};
 use crate::flow::timers::{self, Fire};
 use crate::flow::{House, record};
-use crate::model::{Effect, Event, EventKind, InstallState, OptIn, Scope, Status};
+use crate::model::{Effect, Event, EventKind, FaultClass, InstallState, OptIn, Scope, Status};
 use crate::plugin::{Fault, Outcome, Verdict};
 use crate::store::dead_letter::DeadLetter;
 use crate::store::job::{Job, Withdrawn};
@@ -32,7 +32,8 @@ pub struct Rows {
     logs: Vec<LogRow>,
     failures: Vec<FailureRow>,
     letters: Vec<DeadLetter>,
-    cancelled: Vec<String>,
+    /// Messages to cancel, by the team of the call that asks.
+    cancelled: BTreeSet<(String, String)>,
     /// Installs whose last event of the set ended well.
     healthy: BTreeSet<String>,
     suspended: BTreeSet<String>,
@@ -155,6 +156,10 @@ impl Rows {
             payload: item.job.payload.clone(),
         });
         metrics::counter!("switchboard_dead_letters_total", "plugin" => active.install.plugin.clone()).increment(1);
+        if fault.class == FaultClass::Rejected {
+            // Giving an event up on purpose is no fault of the plugin.
+            return Ok(());
+        }
         self.healthy.remove(install_id);
         let faults = plugin::count_fault(conn, install_id).await?;
         let delivery = &house.config.delivery;
@@ -257,7 +262,9 @@ impl Rows {
             Effect::Typing { chat_id } => {
                 self.jobs.extend(send::typing_signal(house, conn, &event.team_id, chat_id).await?);
             }
-            Effect::Cancel { message_id } => self.cancelled.push(message_id.clone()),
+            Effect::Cancel { message_id } => {
+                self.cancelled.insert((event.team_id.clone(), message_id.clone()));
+            }
             Effect::SetTimer(spec) => {
                 let of_chat = matches!(spec.scope, Scope::Chat(_));
                 let keep = |id: &str| if of_chat { id.to_owned() } else { String::new() };
@@ -319,8 +326,13 @@ impl Rows {
         if self.cancelled.is_empty() {
             return Ok((lanes, None));
         }
-        let withdrawn =
-            job::withdraw(&house.store, conn, &self.cancelled, house.clock.now()).await?;
+        let asked: Vec<String> = self.cancelled.iter().map(|(_, id)| id.clone()).collect();
+        let own = message::by_ids(conn, &asked).await?.into_iter().filter_map(|message| {
+            let named = (message.team_id, message.id);
+            self.cancelled.contains(&named).then_some(named.1)
+        });
+        let own: Vec<String> = own.collect();
+        let withdrawn = job::withdraw(&house.store, conn, &own, house.clock.now()).await?;
         let moves: Vec<Forward> =
             withdrawn.subjects.iter().map(|id| Forward::to(id, Status::Cancelled)).collect();
         message::forward(conn, &moves).await?;
@@ -331,7 +343,6 @@ impl Rows {
 
 /// Why an event goes to the dead letters now; `None` where it ended well or is tried again.
 fn given_up(house: &House, item: &Settlement, outcome: &Outcome) -> Option<Fault> {
-    use crate::model::FaultClass;
     let fault = |class, reason: String| Fault { class, reason, backtrace: String::new() };
     match &outcome.verdict {
         Verdict::Done { .. } => None,

@@ -149,7 +149,7 @@ impl Host for Run {
     }
 
     async fn cancel(&mut self, message_id: String) -> Answer<()> {
-        answer(self.cancel_message(message_id))
+        answer(self.cancel_message(message_id).await)
     }
 }
 
@@ -254,9 +254,15 @@ impl Run {
         self.push(Effect::Typing { chat_id })
     }
 
-    fn cancel_message(&mut self, message_id: String) -> Result<(), Halt> {
+    async fn cancel_message(&mut self, message_id: String) -> Result<(), Halt> {
         self.enter_messaging(message_id.len())?;
-        check_text("the message's id", &message_id, MAX_ID)?;
+        // What this very call sends is in no table yet.
+        let sent_here = self.effects.iter().any(
+            |effect| matches!(effect, Effect::Send { message_id: id, .. } if *id == message_id),
+        );
+        if !sent_here {
+            self.chat_of(&message_id).await?;
+        }
         self.push(Effect::Cancel { message_id })
     }
 }

@@ -311,6 +311,20 @@ async fn messages_are_checked_before_they_are_taken() {
 }
 
 #[tokio::test]
+async fn a_plugin_cancels_messages_that_it_may_see_and_nothing_else() {
+    let mut run = run();
+    let event = run.call.event.id.clone();
+    for id in ["msg_of_others", "timer/ins_2/plugin//daily", &event] {
+        let refused = messaging::Host::cancel(&mut run, id.to_owned()).await;
+        assert_eq!(code(refused), "not-found", "{id}");
+    }
+    let text = ("cht_1".to_owned(), "hi".to_owned());
+    let sent = good(messaging::Host::send_text(&mut run, text.0, text.1, None).await);
+    good(messaging::Host::cancel(&mut run, sent).await);
+    assert_eq!(run.effects.len(), 2);
+}
+
+#[tokio::test]
 async fn a_secret_is_seen_only_where_that_was_asked_for_and_agreed() {
     let secrets_of = || {
         let house = House::default();
