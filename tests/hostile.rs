@@ -27,6 +27,7 @@ both! {
         server.install("probe").await;
         for (harm, fault) in HARMS {
             server.says("+15550101", harm).await;
+            server.advance(1).await;
             let letter = newest_dead_letter(&server).await;
             assert_eq!(letter["fault"], fault, "{harm}: {letter}");
             let reason = letter["reason"].as_str().expect("a reason");

@@ -12,6 +12,7 @@ both! {
         let server = Server::start(on).await;
         let install = server.install("upgrade-v1").await;
         server.says("+15550101", "a").await;
+        server.advance(1_000).await;
         assert_eq!(server.install("upgrade-v2").await, install);
         server.says("+15550101", "b").await;
         server.client.post(&format!("/api/v1/plugins/{install}/rollback"), json!({})).await.ok();

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use sqlx::any::AnyRow;
+use sqlx::{Executor, Row};
 use switchboard::clock::Clock;
 use switchboard::config::Config;
 use switchboard::flow::House;
@@ -12,7 +14,7 @@ use switchboard::store;
 use switchboard::{App, Running};
 use tempfile::TempDir;
 
-use super::{Client, Database, On, eventually, plugin};
+use super::{Client, Database, On, eventually, patiently, plugin};
 
 /// Monday, 5 January 2026, 12:00 UTC: where every test's clock stands at first.
 const NOON: Millis = 1_767_614_400_000;
@@ -133,13 +135,31 @@ impl Server {
     /// Wait until nothing is due: no job by the clock's present time, no receipt that the pretend
     /// network owes by then.
     pub async fn drain(&self) {
-        eventually("the house to come to rest", async || {
+        let rested = patiently(async || {
             let commits = *self.house().wake.committed.borrow();
             let resting = !self.house().channels.sandbox.owes_now() && self.due_jobs().await == 0;
             // What moved from the one to the other meanwhile was in a commit.
             (resting && *self.house().wake.committed.borrow() == commits).then_some(())
         })
         .await;
+        if rested.is_none() {
+            panic!("the house does not come to rest at {}:\n{}", self.clock.now(), self.job_rows().await);
+        }
+    }
+
+    /// The jobs as they stand, for people.
+    async fn job_rows(&self) -> String {
+        let mut conn = self.house().store.read().await.expect("a connection");
+        let rows = conn.fetch_all("SELECT * FROM job ORDER BY place, id").await.expect("rows");
+        let number = |row: &AnyRow, name: &str| row.get::<i64, _>(name);
+        let text = |row: &AnyRow, name: &str| row.get::<String, _>(name);
+        let show = |row: &AnyRow| {
+            let numbers = ["place", "head", "due_at", "attempts", "lease", "lease_until", "step"];
+            let numbers: Vec<String> = numbers.iter().map(|name| format!("{name}={}", number(row, name))).collect();
+            let texts = ["kind", "id", "lane", "subject_id", "stage", "payload"].map(|name| text(row, name)).join(" ");
+            format!("{texts} {}", numbers.join(" "))
+        };
+        rows.iter().map(show).collect::<Vec<_>>().join("\n")
     }
 
     /// Move the clock on, and let happen what is due then.
