@@ -37,8 +37,14 @@ async fn main() -> Result<()> {
     let commits = flood.commits as f64 / messages as f64;
     let raw = raw_writes(messages, (1.0 / commits).max(1.0) as usize).await?;
     say("messages a second, end to end", format!("{rate:.0}"));
-    say("the same rows written bare, messages a second", format!("{:.0}", messages as f64 / raw.as_secs_f64()));
-    say("end to end against bare rows", format!("{:.1} times", flood.took.as_secs_f64() / raw.as_secs_f64()));
+    say(
+        "the same rows written bare, messages a second",
+        format!("{:.0}", messages as f64 / raw.as_secs_f64()),
+    );
+    say(
+        "end to end against bare rows",
+        format!("{:.1} times", flood.took.as_secs_f64() / raw.as_secs_f64()),
+    );
     say("commits for a message", format!("{commits:.3}"));
     say("accepted to delivered at half of that rate, p50", format!("{:?}", percentile(&waits, 50)));
     say("the same, p99", format!("{:?}", percentile(&waits, 99)));
@@ -97,7 +103,8 @@ impl Bench {
     /// Messages come at a steady rate, whatever becomes of those before; how long each one took.
     async fn paced(&self, messages: usize, rate: f64) -> Result<Vec<Duration>> {
         let after = self.last_seq()?;
-        let (sandbox, account) = (self.running.house.channels.sandbox.clone(), self.account.clone());
+        let (sandbox, account) =
+            (self.running.house.channels.sandbox.clone(), self.account.clone());
         let begun = Instant::now();
         let due = move |index: usize| begun + Duration::from_secs_f64(index as f64 / rate);
         let source = tokio::spawn(async move {
@@ -130,11 +137,20 @@ impl Bench {
     }
 
     /// Wait until so many messages were delivered after `after`, and show each.
-    async fn delivered(&self, mut after: i64, mut count: usize, mut seen: impl FnMut(&str)) -> Result<()> {
+    async fn delivered(
+        &self,
+        mut after: i64,
+        mut count: usize,
+        mut seen: impl FnMut(&str),
+    ) -> Result<()> {
         let begun = Instant::now();
         while count > 0 {
-            anyhow::ensure!(begun.elapsed() < Duration::from_secs(300), "{count} answers are missing");
-            let records = self.running.house.channels.sandbox.outgoing(&self.account, after, 1000)?;
+            anyhow::ensure!(
+                begun.elapsed() < Duration::from_secs(300),
+                "{count} answers are missing"
+            );
+            let records =
+                self.running.house.channels.sandbox.outgoing(&self.account, after, 1000)?;
             for record in &records {
                 seen(record.content.as_text());
                 after = record.seq;
@@ -173,7 +189,8 @@ async fn tenant(running: &Running, wasm: &[u8], number: usize) -> Result<String>
     team::insert(&mut tx, &team_id, "bench", now).await?;
     account::insert(&mut tx, &account).await?;
     house.commit(tx).await?;
-    let plugin = Upload { bytes: wasm.to_vec(), consent: Consent::All, accounts: None, config: None };
+    let plugin =
+        Upload { bytes: wasm.to_vec(), consent: Consent::All, accounts: None, config: None };
     upload(house, &team_id, plugin).await?;
     house.registry.team(&house.store, &team_id).await?;
     Ok(account.id)
@@ -232,9 +249,15 @@ async fn memory(wasm: &[u8]) -> Result<()> {
             installed += 1;
         }
         found.insert(wanted, resident()?);
-        say(&format!("resident memory with {wanted} installs"), format!("{:.1} MiB", resident()? / 1_048_576.0));
+        say(
+            &format!("resident memory with {wanted} installs"),
+            format!("{:.1} MiB", resident()? / 1_048_576.0),
+        );
     }
-    say("more for one install", format!("{:.1} KiB", (found[&1000] - found[&100]) / 900.0 / 1024.0));
+    say(
+        "more for one install",
+        format!("{:.1} KiB", (found[&1000] - found[&100]) / 900.0 / 1024.0),
+    );
     running.stop().await;
     Ok(())
 }
