@@ -27,6 +27,7 @@ both! {
         server.install("probe").await;
         for (harm, fault) in HARMS {
             server.says("+15550101", harm).await;
+            server.advance(1).await;
             let letter = newest_dead_letter(&server).await;
             assert_eq!(letter["fault"], fault, "{harm}: {letter}");
             let reason = letter["reason"].as_str().expect("a reason");
@@ -116,6 +117,7 @@ both! {
 async fn newest_dead_letter(server: &Server) -> Value {
     let dead = server.client.get("/api/v1/dead-letters").await.ok();
     let dead = dead["deadLetters"].as_array().expect("a list").clone();
-    let newest = dead.into_iter().max_by_key(|letter| letter["id"].as_str().unwrap_or_default().to_owned());
+    let newest =
+        dead.into_iter().max_by_key(|letter| letter["id"].as_str().unwrap_or_default().to_owned());
     newest.expect("a dead letter")
 }

@@ -12,6 +12,7 @@ both! {
         let server = Server::start(on).await;
         let install = server.install("upgrade-v1").await;
         server.says("+15550101", "a").await;
+        server.advance(1_000).await;
         assert_eq!(server.install("upgrade-v2").await, install);
         server.says("+15550101", "b").await;
         server.client.post(&format!("/api/v1/plugins/{install}/rollback"), json!({})).await.ok();
@@ -120,7 +121,10 @@ fn copy(name: &str, folder: &Path) {
 
 /// A built plugin with another manifest: `old` replaced by `new` in the one that it has.
 fn with_manifest(name: &str, old: &str, new: &str) -> Vec<u8> {
-    let toml = std::fs::read_to_string(format!("{}/../tests/guests/{name}/plugin.toml", env!("CARGO_MANIFEST_DIR")));
+    let toml = std::fs::read_to_string(format!(
+        "{}/../tests/guests/{name}/plugin.toml",
+        env!("CARGO_MANIFEST_DIR")
+    ));
     let toml = toml.expect("its manifest");
     assert!(toml.contains(old), "{toml}");
     switchboard::plugin::manifest::embed(&plugin(name), &toml.replace(old, new)).expect("embedded")

@@ -124,7 +124,9 @@ fn received(receiver: &Receiver, kind: &str) -> Vec<Request> {
 }
 
 fn texts(receiver: &Receiver) -> Vec<String> {
-    let text = |request: &Request| request.json()["data"]["content"]["text"].as_str().unwrap_or_default().to_owned();
+    let text = |request: &Request| {
+        request.json()["data"]["content"]["text"].as_str().unwrap_or_default().to_owned()
+    };
     receiver.requests().iter().map(text).collect()
 }
 
@@ -132,7 +134,10 @@ fn texts(receiver: &Receiver) -> Vec<String> {
 fn signature(secret: &str, request: &Request) -> String {
     let key = STANDARD.decode(secret.strip_prefix("whsec_").expect("its prefix")).expect("base64");
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("any length");
-    mac.update(format!("{}.{}.", request.header("webhook-id"), request.header("webhook-timestamp")).as_bytes());
+    mac.update(
+        format!("{}.{}.", request.header("webhook-id"), request.header("webhook-timestamp"))
+            .as_bytes(),
+    );
     mac.update(&request.body);
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
 }

@@ -114,7 +114,11 @@ async fn a_zombie_settles_nothing() {
     let other = room.another_node().await;
     assert!(other.claim(10, NOW + 999).await.is_empty(), "the lease still holds");
     let taken = other.claim(10, NOW + 1_000).await;
-    assert_eq!((ids(&taken), taken[0].attempts), (vec!["a1".to_owned()], 1), "a takeover costs an attempt");
+    assert_eq!(
+        (ids(&taken), taken[0].attempts),
+        (vec!["a1".to_owned()], 1),
+        "a takeover costs an attempt"
+    );
     assert_eq!(room.finish(&slow).await, 0, "the zombie's settlement counts for nothing");
     assert_eq!(other.finish(&taken).await, 1);
 }
@@ -196,7 +200,9 @@ impl Room {
     async fn add(&self, team_id: &str, names: &[&str], lane: &str) {
         let mut tx = self.store.begin().await.expect("a transaction");
         let count = i64::try_from(names.len()).expect("few");
-        let mut numbers = team::draw(&mut tx, &BTreeMap::from([(team_id.to_owned(), count)])).await.expect("drawn");
+        let mut numbers = team::draw(&mut tx, &BTreeMap::from([(team_id.to_owned(), count)]))
+            .await
+            .expect("drawn");
         let jobs: Vec<Job> = names
             .iter()
             .map(|name| Job {

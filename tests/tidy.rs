@@ -23,7 +23,8 @@ fn parts_use_only_what_lies_below_them() {
 fn sqlx_axum_and_wasmtime_stay_in_their_folders() {
     hold("host/src", |path, text| {
         let own = part(path).unwrap_or_default();
-        let homes = [("sqlx", "store"), ("axum", "http"), ("wasmtime(_wasi|_wasi_http)?", "plugin")];
+        let homes =
+            [("sqlx", "store"), ("axum", "http"), ("wasmtime(_wasi|_wasi_http)?", "plugin")];
         let strays = homes.iter().filter(|(name, home)| own != *home && uses_crate(text, name));
         strays.map(|(name, home)| format!("{name} belongs in {home}/")).collect()
     });
@@ -52,7 +53,11 @@ fn no_file_of_the_host_is_longer_than_two() {
     hold("host/src", |path, text| {
         let lines = text.lines().count();
         let excused = LONGER.iter().any(|(file, _)| path.ends_with(file));
-        if lines > LINES && !excused { vec![format!("{lines} lines: it is probably two files")] } else { Vec::new() }
+        if lines > LINES && !excused {
+            vec![format!("{lines} lines: it is probably two files")]
+        } else {
+            Vec::new()
+        }
     });
 }
 
@@ -61,17 +66,25 @@ fn no_module_is_a_drawer() {
     hold("host/src", |path, _| {
         let drawers = ["utils", "util", "common", "helpers", "core", "misc"];
         let named = path.iter().filter_map(|name| Path::new(name).file_stem()?.to_str());
-        named.filter(|name| drawers.contains(name)).map(|name| format!("{name} says nothing")).collect()
+        named
+            .filter(|name| drawers.contains(name))
+            .map(|name| format!("{name} says nothing"))
+            .collect()
     });
 }
 
 /// The rules see what they are for: otherwise they would pass on anything.
 #[test]
 fn the_rules_catch_what_they_are_for() {
-    assert_eq!(used_parts("use crate::{clock, store::Store};\nlet x = crate::flow::House;"), ["clock", "store", "flow"]);
+    assert_eq!(
+        used_parts("use crate::{clock, store::Store};\nlet x = crate::flow::House;"),
+        ["clock", "store", "flow"]
+    );
     assert_eq!(used_parts("// crate::http is above\n/// [`crate::cli`]\n"), Vec::<String>::new());
     assert!(may_use("flow", "store") && may_use("flow", "flow") && may_use("store", "clock"));
-    assert!(!may_use("store", "channel") && !may_use("model", "clock") && !may_use("plugin", "flow"));
+    assert!(
+        !may_use("store", "channel") && !may_use("model", "clock") && !may_use("plugin", "flow")
+    );
     assert!(uses_crate("use sqlx::Row;", "sqlx") && uses_crate("    sqlx::query()", "sqlx"));
     assert!(!uses_crate("// sqlx::query", "sqlx") && !uses_crate("my_sqlx::x", "sqlx"));
     assert!(undone().is_match("// TODO: later") && undone().is_match("todo!()"));
@@ -115,11 +128,12 @@ fn used_parts(text: &str) -> Vec<String> {
     let code = code(text);
     let path = Regex::new(r"\bcrate::(\{([^;]*)\}|\w+)").expect("a pattern");
     let first = Regex::new(r"(?:^|,)\s*(\w+)").expect("a pattern");
+    let group = Regex::new(r"\{[^{}]*\}").expect("a pattern");
     let mut used = Vec::new();
     for found in path.captures_iter(&code) {
         match found.get(2) {
             Some(list) => {
-                let flat = Regex::new(r"\{[^{}]*\}").expect("a pattern").replace_all(list.as_str(), "");
+                let flat = group.replace_all(list.as_str(), "");
                 used.extend(first.captures_iter(&flat).map(|name| name[1].to_owned()));
             }
             None => used.push(found[1].to_owned()),
@@ -142,14 +156,17 @@ fn code(text: &str) -> String {
 /// Apply a rule to every source file below a folder.
 #[track_caller]
 fn hold(folder: &str, rule: impl Fn(&Path, &str) -> Vec<String>) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the host lies in the workspace");
+    let root =
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the host lies in the workspace");
     let mut files = Vec::new();
     collect(&root.join(folder), &mut files);
     let mut problems = Vec::new();
     for file in files {
         let text = std::fs::read_to_string(&file).expect("a source file can be read");
         let shown = file.strip_prefix(root).unwrap_or(&file);
-        problems.extend(rule(shown, &text).into_iter().map(|problem| format!("{}: {problem}", shown.display())));
+        problems.extend(
+            rule(shown, &text).into_iter().map(|problem| format!("{}: {problem}", shown.display())),
+        );
     }
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));
 }

@@ -31,7 +31,6 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub struct Server {
     pub listen: String,
-    pub public_url: String,
     pub max_body: usize,
     pub stop_after: Millis,
 }
@@ -123,7 +122,6 @@ pub struct Plugins {
     pub http_timeout: Millis,
     pub http_allow: Vec<IpNet>,
     pub state_value: usize,
-    pub state_keys: i64,
     pub cached: usize,
 }
 
@@ -164,7 +162,8 @@ impl Config {
             figment = figment.merge(Toml::file_exact(file));
         }
         // SWITCHBOARD_KEY, SWITCHBOARD_URL and the like are no settings: a setting has a section.
-        let settings = Env::prefixed("SWITCHBOARD_").filter(|name| name == "data" || name.as_str().contains("__"));
+        let settings = Env::prefixed("SWITCHBOARD_")
+            .filter(|name| name == "data" || name.as_str().contains("__"));
         let figment = figment.merge(settings.split("__"));
         let config: Self = figment.extract().map_err(Box::new)?;
         config.check()?;

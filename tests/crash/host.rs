@@ -43,22 +43,36 @@ impl Host {
     pub async fn first_start(on: On, deduplicates: bool) -> Self {
         let data = tempfile::tempdir().expect("a folder");
         let database = Database::new(on).await.url;
-        let mut settings: Vec<_> = SETTINGS.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        let mut settings: Vec<_> =
+            SETTINGS.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         settings.push(("SWITCHBOARD_SANDBOX__DEDUPLICATES", deduplicates.to_string()));
         settings.push(("SWITCHBOARD_DATABASE__URL", database.clone()));
         // Always the same port, so that the writers find it again.
-        let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address").port();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .expect("a free port")
+            .local_addr()
+            .expect("an address")
+            .port();
         let mut demo = command(&data, &settings);
-        demo.arg("demo").arg("--data").arg(data.path()).args(["--port", &port.to_string(), "--json"]);
+        demo.arg("demo").arg("--data").arg(data.path()).args([
+            "--port",
+            &port.to_string(),
+            "--json",
+        ]);
         demo.arg("--install").arg(plugin_file("probe"));
         let mut child = demo.stdout(Stdio::piped()).spawn().expect("the host starts");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("a pipe");
         BufReader::new(stdout).read_line(&mut line).expect("its line");
-        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|problem| panic!("{line:?}: {problem}"));
-        let text = |name: &str| ready[name].as_str().unwrap_or_else(|| panic!("no {name} in {ready}")).to_owned();
+        let ready: Value =
+            serde_json::from_str(&line).unwrap_or_else(|problem| panic!("{line:?}: {problem}"));
+        let text = |name: &str| {
+            ready[name].as_str().unwrap_or_else(|| panic!("no {name} in {ready}")).to_owned()
+        };
         let database = match on {
-            On::Sqlite => format!("sqlite://{}?mode=ro", data.path().join("switchboard.db").display()),
+            On::Sqlite => {
+                format!("sqlite://{}?mode=ro", data.path().join("switchboard.db").display())
+            }
             On::Postgres => database,
         };
         let client = Client::new(&text("url"), &text("api_key"));
@@ -68,7 +82,11 @@ impl Host {
     /// Start it again.
     pub fn start(&mut self) {
         let mut serve = command(&self.data, &self.settings);
-        serve.arg("serve").arg("--data").arg(self.data.path()).args(["--port", &self.port.to_string()]);
+        serve
+            .arg("serve")
+            .arg("--data")
+            .arg(self.data.path())
+            .args(["--port", &self.port.to_string()]);
         self.child = serve.stdout(Stdio::null()).spawn().expect("the host starts");
     }
 
@@ -95,7 +113,10 @@ impl Host {
         let ready = eventually("the host to be ready", async || {
             match self.child.try_wait().expect("its state") {
                 Some(status) => Some(Err(status)),
-                None => reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()).then_some(Ok(())),
+                None => reqwest::get(&url)
+                    .await
+                    .is_ok_and(|answer| answer.status().is_success())
+                    .then_some(Ok(())),
             }
         })
         .await;
@@ -126,7 +147,8 @@ impl Drop for Host {
 }
 
 fn command(data: &TempDir, settings: &[(&'static str, String)]) -> Command {
-    let log = File::options().create(true).append(true).open(data.path().join("log")).expect("a log");
+    let log =
+        File::options().create(true).append(true).open(data.path().join("log")).expect("a log");
     let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
     // Those of the tests are no settings of the host.
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SWITCHBOARD_")) {

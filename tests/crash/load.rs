@@ -46,7 +46,10 @@ impl Load {
         let mut writers = JoinSet::new();
         for writer in 0..WRITERS {
             let writing = Writing {
-                http: reqwest::Client::builder().timeout(Duration::from_secs(5)).build().expect("a client"),
+                http: reqwest::Client::builder()
+                    .timeout(Duration::from_secs(5))
+                    .build()
+                    .expect("a client"),
                 client: host.client.clone(),
                 account: host.account.clone(),
                 writer,
@@ -110,7 +113,11 @@ impl Writing {
     /// As a provider does: the same thing under the same id until it is taken.
     async fn insist(&self, path: &str, body: &Value) {
         loop {
-            let request = self.http.post(format!("{}{path}", self.client.url)).bearer_auth(&self.client.key).json(body);
+            let request = self
+                .http
+                .post(format!("{}{path}", self.client.url))
+                .bearer_auth(&self.client.key)
+                .json(body);
             match request.send().await {
                 Ok(answer) if answer.status().is_success() => return,
                 // A refusal would never end; a host that stops or starts may be short of breath.

@@ -64,7 +64,8 @@ async fn postgres_nothing_lost_and_doubles_marked_where_it_does_not() {
 async fn kill_again_and_again(on: On, deduplicates: bool) -> Proof {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
     let seed: u64 = number("SWITCHBOARD_CRASH_SEED").unwrap_or_else(rand::random);
-    let kills = number("SWITCHBOARD_CRASH_KILLS").map_or(KILLS, |kills| u32::try_from(kills).expect("not so many"));
+    let kills = number("SWITCHBOARD_CRASH_KILLS")
+        .map_or(KILLS, |kills| u32::try_from(kills).expect("not so many"));
     println!("{on:?}, deduplicates: {deduplicates}, {kills} kills, SWITCHBOARD_CRASH_SEED={seed}");
     let mut chance = StdRng::seed_from_u64(seed);
 

@@ -43,7 +43,9 @@ impl Proof {
         let reached = calls.filter(|call| {
             call["line"] == "call" && call["outcome"] == "delivered" && call["duplicate"] == false
         });
-        let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned();
+        let text = |value: &Value| {
+            value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+        };
         reached
             .map(|call| Delivered {
                 message_id: text(&call["message_id"]),
@@ -65,13 +67,23 @@ impl Proof {
     /// What was accepted and has reached nobody.
     pub fn missing(&self) -> Vec<&Accepted> {
         let counts = self.counts();
-        self.accepted.iter().filter(|it| !counts.contains_key(&(it.to.clone(), it.text.clone()))).collect()
+        self.accepted
+            .iter()
+            .filter(|it| !counts.contains_key(&(it.to.clone(), it.text.clone())))
+            .collect()
     }
 
     /// Everything that was accepted happened, but for what the host itself reports as given up.
     pub fn nothing_is_lost(&self, given_up: &[String]) {
-        let lost: Vec<_> = self.missing().into_iter().filter(|it| !given_up.contains(&it.text)).collect();
-        assert!(lost.is_empty(), "{} of {} lost: {:?}", lost.len(), self.accepted.len(), &lost[..lost.len().min(10)]);
+        let lost: Vec<_> =
+            self.missing().into_iter().filter(|it| !given_up.contains(&it.text)).collect();
+        assert!(
+            lost.is_empty(),
+            "{} of {} lost: {:?}",
+            lost.len(),
+            self.accepted.len(),
+            &lost[..lost.len().min(10)]
+        );
         println!("{} reported as given up", given_up.len());
     }
 
@@ -81,7 +93,10 @@ impl Proof {
             self.accepted.iter().map(|it| (it.to.as_str(), it.text.as_str())).collect();
         for ((to, text), count) in &self.counts() {
             assert_eq!(*count, 1, "{to} got {text:?} {count} times");
-            assert!(asked.contains(&(to.as_str(), text.as_str())), "{to} got {text:?}, for which nobody asked");
+            assert!(
+                asked.contains(&(to.as_str(), text.as_str())),
+                "{to} got {text:?}, for which nobody asked"
+            );
         }
     }
 
@@ -96,10 +111,16 @@ impl Proof {
             *times += 1;
             if *times > 1 {
                 repeats += 1;
-                assert!(delivered.possible_duplicate, "{} came again and does not say so", delivered.message_id);
+                assert!(
+                    delivered.possible_duplicate,
+                    "{} came again and does not say so",
+                    delivered.message_id
+                );
             }
             assert!(*times <= 2, "{} came {times} times", delivered.message_id);
-            let id = said.entry((delivered.to, delivered.text.clone())).or_insert_with(|| delivered.message_id.clone());
+            let id = said
+                .entry((delivered.to, delivered.text.clone()))
+                .or_insert_with(|| delivered.message_id.clone());
             assert_eq!(*id, delivered.message_id, "{:?} was written twice", delivered.text);
         }
         println!("{repeats} repeated and marked");
@@ -114,8 +135,11 @@ impl Proof {
         let delivered = self.delivered();
         for (to, wanted) in wanted {
             let mut seen = HashSet::new();
-            let first_time = |it: &&Delivered| it.to == to && wanted.contains(&it.text.as_str()) && seen.insert(it.text.clone());
-            let got: Vec<&str> = delivered.iter().filter(first_time).map(|it| it.text.as_str()).collect();
+            let first_time = |it: &&Delivered| {
+                it.to == to && wanted.contains(&it.text.as_str()) && seen.insert(it.text.clone())
+            };
+            let got: Vec<&str> =
+                delivered.iter().filter(first_time).map(|it| it.text.as_str()).collect();
             let wanted: Vec<&str> = wanted.into_iter().filter(|text| got.contains(text)).collect();
             assert_eq!(got, wanted, "{to} was answered out of order");
         }
@@ -129,16 +153,27 @@ impl Proof {
 
     /// The texts of messages that the host reports as errors: in doubt, sent once more, in doubt again.
     pub async fn given_up(&self) -> Vec<String> {
-        let rows = self.query("SELECT content FROM message WHERE direction = 'out' AND status = 'error'").await;
-        let text = |content: String| serde_json::from_str::<Value>(&content).ok()?["text"].as_str().map(str::to_owned);
-        let texts: Vec<String> = rows.iter().filter_map(|row| text(row.try_get("content").ok()?)).collect();
-        assert!(texts.len() * 50 <= self.accepted.len(), "{} of {} given up", texts.len(), self.accepted.len());
+        let rows = self
+            .query("SELECT content FROM message WHERE direction = 'out' AND status = 'error'")
+            .await;
+        let text = |content: String| {
+            serde_json::from_str::<Value>(&content).ok()?["text"].as_str().map(str::to_owned)
+        };
+        let texts: Vec<String> =
+            rows.iter().filter_map(|row| text(row.try_get("content").ok()?)).collect();
+        assert!(
+            texts.len() * 50 <= self.accepted.len(),
+            "{} of {} given up",
+            texts.len(),
+            self.accepted.len()
+        );
         texts
     }
 
     async fn query(&self, sql: &'static str) -> Vec<sqlx::any::AnyRow> {
         sqlx::any::install_default_drivers();
-        let mut conn = AnyConnection::connect(&self.database).await.expect("its database can be looked at");
+        let mut conn =
+            AnyConnection::connect(&self.database).await.expect("its database can be looked at");
         let rows = conn.fetch_all(sql).await.expect("rows");
         conn.close().await.expect("closed");
         rows

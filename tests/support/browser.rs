@@ -30,7 +30,8 @@ impl Browser {
         let mut driver = driver.spawn().expect("chromedriver is installed by `cargo xtask test`");
         let lines = BufReader::new(driver.stdout.take().expect("a pipe")).lines();
         let port = lines.map_while(Result::ok).find_map(|line| {
-            line.rsplit_once("started successfully on port ").map(|(_, port)| port.trim_end_matches('.').to_owned())
+            line.rsplit_once("started successfully on port ")
+                .map(|(_, port)| port.trim_end_matches('.').to_owned())
         });
         let url = format!("http://127.0.0.1:{}/session", port.expect("chromedriver says its port"));
         let profile = tempfile::tempdir().expect("a folder");
@@ -40,7 +41,8 @@ impl Browser {
             "--window-size=420,860", format!("--user-data-dir={}", profile.path().display()),
         ] });
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let wanted = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": options } } });
+        let wanted =
+            json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": options } } });
         let created = command(&http, &url, Some(wanted)).await.expect("Chromium starts");
         let session = format!("{url}/{}", created["sessionId"].as_str().expect("a session"));
         Self { http, session, driver, _profile: profile }
@@ -51,7 +53,8 @@ impl Browser {
     }
 
     pub async fn title(&self) -> String {
-        let title = command(&self.http, &format!("{}/title", self.session), None).await.expect("a title");
+        let title =
+            command(&self.http, &format!("{}/title", self.session), None).await.expect("a title");
         title.as_str().unwrap_or_default().to_owned()
     }
 
@@ -64,7 +67,11 @@ impl Browser {
     /// The text of the first visible element for a selector, once there is one.
     pub async fn text(&self, css: &str) -> String {
         let element = self.visible(css).await;
-        self.run("return arguments[0].innerText", json!([element])).await.as_str().unwrap_or_default().to_owned()
+        self.run("return arguments[0].innerText", json!([element]))
+            .await
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// Click as a person does.
@@ -76,7 +83,9 @@ impl Browser {
     /// Type as a person does; `\u{e007}` is Enter.
     pub async fn type_in(&self, css: &str, keys: &str) {
         let element = self.visible(css).await;
-        self.post(&format!("element/{}/value", id(&element)), json!({ "text": keys })).await.expect("typed");
+        self.post(&format!("element/{}/value", id(&element)), json!({ "text": keys }))
+            .await
+            .expect("typed");
     }
 
     /// Wait until an element shows.

@@ -11,11 +11,10 @@ pub struct Client {
     http: reqwest::Client,
 }
 
-/// An answer: its status, headers and JSON body (`null` where it has none).
+/// An answer: its status and JSON body (`null` where it has none).
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
-    pub headers: reqwest::header::HeaderMap,
     pub body: Value,
 }
 
@@ -63,7 +62,8 @@ impl Client {
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
-        let mut request = self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key);
+        let mut request =
+            self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key);
         if let Some(body) = body {
             request = request.json(&body);
         }
@@ -72,7 +72,8 @@ impl Client {
 
     /// Post bytes as they are, with further headers.
     pub async fn post_bytes(&self, path: &str, bytes: Vec<u8>, headers: &[(&str, &str)]) -> Answer {
-        let mut request = self.http.post(format!("{}{path}", self.url)).bearer_auth(&self.key).body(bytes);
+        let mut request =
+            self.http.post(format!("{}{path}", self.url)).bearer_auth(&self.key).body(bytes);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -81,11 +82,15 @@ impl Client {
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
         let response = request.send().await.expect("the server answers");
-        let (status, headers) = (response.status(), response.headers().clone());
+        let status = response.status();
         let bytes = response.bytes().await.expect("a whole answer");
         let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
-        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_else(|_| text()) };
-        Answer { status, headers, body }
+        let body = if bytes.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&bytes).unwrap_or_else(|_| text())
+        };
+        Answer { status, body }
     }
 
     /// A customer writes a text; gives the network's id once it is committed.

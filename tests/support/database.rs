@@ -28,7 +28,9 @@ impl Database {
         let server = provided("SWITCHBOARD_TEST_POSTGRES");
         let name = format!("test_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
         let mut conn = PgConnection::connect(&server).await.expect("the tests' PostgreSQL answers");
-        conn.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.expect("a new database");
+        conn.execute(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+            .await
+            .expect("a new database");
         let (server, _) = server.rsplit_once('/').expect("an address ends in a database's name");
         Self { url: format!("{server}/{name}") }
     }

@@ -43,26 +43,39 @@ const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// # Panics
 /// When there is none within the patience of a test; `what` says what was waited for.
-pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn eventually<T>(what: &str, ask: impl AsyncFnMut() -> Option<T>) -> T {
+    match patiently(ask).await {
+        Some(answer) => answer,
+        None => panic!("waited {} s for {what}", PATIENCE.as_secs()),
+    }
+}
+
+/// The same, but `None` when the patience is over.
+pub async fn patiently<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> Option<T> {
     let begun = Instant::now();
-    loop {
+    while begun.elapsed() < PATIENCE {
         if let Some(answer) = ask().await {
-            return answer;
+            return Some(answer);
         }
-        assert!(begun.elapsed() < PATIENCE, "waited {} s for {what}", PATIENCE.as_secs());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    None
 }
 
 /// Something that `cargo xtask test` provides.
 pub fn provided(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `cargo xtask test`"))
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("{name} is not set: run the tests with `cargo xtask test`"))
 }
 
 /// The file of a built plugin, by its package's name.
 pub fn plugin_file(name: &str) -> PathBuf {
     let file = PathBuf::from(provided("SWITCHBOARD_TEST_PLUGINS")).join(format!("{name}.wasm"));
-    assert!(file.is_file(), "{} is not there: run the tests with `cargo xtask test`", file.display());
+    assert!(
+        file.is_file(),
+        "{} is not there: run the tests with `cargo xtask test`",
+        file.display()
+    );
     file
 }
 

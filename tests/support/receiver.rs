@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode};
 use tokio::net::TcpListener;
 
 /// A loopback HTTP server that lives as long as its value.
@@ -27,8 +27,6 @@ struct Heard {
 /// One request that came.
 #[derive(Clone, Debug)]
 pub struct Request {
-    pub method: Method,
-    pub path: String,
     pub headers: HeaderMap,
     pub body: Bytes,
 }
@@ -74,13 +72,10 @@ impl Drop for Receiver {
 
 async fn hear(
     State(heard): State<Arc<Heard>>,
-    method: Method,
-    uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> (StatusCode, &'static str) {
-    let path = uri.path().to_owned();
-    heard.requests.lock().expect("not poisoned").push(Request { method, path, headers, body });
+    heard.requests.lock().expect("not poisoned").push(Request { headers, body });
     let status = heard.answers.lock().expect("not poisoned").pop_front().unwrap_or(200);
     (StatusCode::from_u16(status).expect("a status"), "heard")
 }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use sqlx::any::AnyRow;
+use sqlx::{Executor, Row};
 use switchboard::clock::Clock;
 use switchboard::config::Config;
 use switchboard::flow::House;
@@ -12,7 +14,7 @@ use switchboard::store;
 use switchboard::{App, Running};
 use tempfile::TempDir;
 
-use super::{Client, Database, On, eventually, plugin};
+use super::{Client, Database, On, eventually, patiently, plugin};
 
 /// Monday, 5 January 2026, 12:00 UTC: where every test's clock stands at first.
 const NOON: Millis = 1_767_614_400_000;
@@ -72,7 +74,12 @@ impl Server {
         running.stop().await;
         clock.advance(millis);
         // The folder is free when the last connection of the one before is gone.
-        let start = async || App::start(config.clone(), clock.clone()).await.inspect_err(|problem| println!("{problem:#}")).ok();
+        let start = async || {
+            App::start(config.clone(), clock.clone())
+                .await
+                .inspect_err(|problem| println!("{problem:#}"))
+                .ok()
+        };
         let running = eventually("the host to start again", start).await;
         let client = Client::new(&format!("http://{}", running.addr), &client.key);
         Self { client, clock, team, account, config, running, data }
@@ -92,7 +99,8 @@ impl Server {
 
     pub async fn install_bytes(&self, wasm: Vec<u8>) -> String {
         let headers = [("content-type", "application/wasm")];
-        let install = self.client.post_bytes("/api/v1/plugins?grant=all", wasm, &headers).await.ok();
+        let install =
+            self.client.post_bytes("/api/v1/plugins?grant=all", wasm, &headers).await.ok();
         install["id"].as_str().expect("an id").to_owned()
     }
 
@@ -106,7 +114,9 @@ impl Server {
     pub async fn heard(&self, phone: &str) -> Vec<String> {
         let all = self.client.outgoing(&self.account).await;
         let theirs = all.iter().filter(|record| record["to"] == phone);
-        theirs.map(|record| record["content"]["text"].as_str().unwrap_or_default().to_owned()).collect()
+        theirs
+            .map(|record| record["content"]["text"].as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 
     /// How the pretend network behaves from now on; what is left out takes its default.
@@ -117,20 +127,46 @@ impl Server {
 
     /// Let the next sends come out so, in this order (`fail`, `retry`, `doubt-after-delivery`, …).
     pub async fn plan(&self, outcomes: &[&str]) {
-        let plan: Vec<Value> = outcomes.iter().map(|outcome| json!({ "outcome": outcome })).collect();
+        let plan: Vec<Value> =
+            outcomes.iter().map(|outcome| json!({ "outcome": outcome })).collect();
         self.behave(json!({ "plan": plan })).await;
     }
 
     /// Wait until nothing is due: no job by the clock's present time, no receipt that the pretend
     /// network owes by then.
     pub async fn drain(&self) {
-        eventually("the house to come to rest", async || {
+        let rested = patiently(async || {
             let commits = *self.house().wake.committed.borrow();
             let resting = !self.house().channels.sandbox.owes_now() && self.due_jobs().await == 0;
             // What moved from the one to the other meanwhile was in a commit.
             (resting && *self.house().wake.committed.borrow() == commits).then_some(())
         })
         .await;
+        if rested.is_none() {
+            panic!(
+                "the house does not come to rest at {}:\n{}",
+                self.clock.now(),
+                self.job_rows().await
+            );
+        }
+    }
+
+    /// The jobs as they stand, for people.
+    async fn job_rows(&self) -> String {
+        let mut conn = self.house().store.read().await.expect("a connection");
+        let rows = conn.fetch_all("SELECT * FROM job ORDER BY place, id").await.expect("rows");
+        let number = |row: &AnyRow, name: &str| row.get::<i64, _>(name);
+        let text = |row: &AnyRow, name: &str| row.get::<String, _>(name);
+        let show = |row: &AnyRow| {
+            let numbers = ["place", "head", "due_at", "attempts", "lease", "lease_until", "step"];
+            let numbers: Vec<String> =
+                numbers.iter().map(|name| format!("{name}={}", number(row, name))).collect();
+            let texts = ["kind", "id", "lane", "subject_id", "stage", "payload"]
+                .map(|name| text(row, name))
+                .join(" ");
+            format!("{texts} {}", numbers.join(" "))
+        };
+        rows.iter().map(show).collect::<Vec<_>>().join("\n")
     }
 
     /// Move the clock on, and let happen what is due then.
@@ -172,9 +208,16 @@ async fn new_team(house: &House, name: &str) -> (String, String) {
     let hash = hex::encode(Sha256::digest(key.as_bytes()));
     let mut tx = house.store.begin().await.expect("a transaction");
     store::team::insert(&mut tx, &team, name, house.clock.now()).await.expect("a team");
-    store::team::insert_key(&mut tx, &house.clock.id("key"), &team, "tests", &hash, house.clock.now())
-        .await
-        .expect("a key");
+    store::team::insert_key(
+        &mut tx,
+        &house.clock.id("key"),
+        &team,
+        "tests",
+        &hash,
+        house.clock.now(),
+    )
+    .await
+    .expect("a key");
     house.commit(tx).await.expect("committed");
     (team, key)
 }

@@ -23,5 +23,13 @@ pub fn everything(root: &Path) -> Result<PathBuf> {
 pub fn cargo(root: &Path) -> Command {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(root).env("CARGO_TARGET_DIR", root.join("target"));
+    // What the cargo that started this program said of it: build scripts that look at it would run
+    // again, and with them half of the dependencies.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&name);
+        }
+    }
     cargo
 }

@@ -173,12 +173,6 @@ impl Dispatcher {
         let conclude = |conclusion| Settlement { job: job.clone(), team: team.clone(), conclusion };
         let Some(event) = &task.event else { return Ok(conclude(Conclusion::Nothing)) };
         let Some(active) = target(task, event) else { return Ok(conclude(Conclusion::Nothing)) };
-        if On::of(&event.kind) == On::Message
-            && task.chat.as_ref().is_some_and(|chat| !chat.assigned.is_empty())
-        {
-            // A human answers here: the plugins stay silent.
-            return Ok(conclude(Conclusion::Nothing));
-        }
         if self.must_wait(active, event, job.lane.as_str()).await? {
             return Ok(conclude(Conclusion::Park {
                 event: event.clone(),
@@ -230,7 +224,12 @@ impl Dispatcher {
     }
 
     /// What the handler is given; `None` for a timer that was set anew or cancelled meanwhile.
-    async fn input(&self, event: &Event, active: &Active, job: &Job) -> anyhow::Result<Option<Input>> {
+    async fn input(
+        &self,
+        event: &Event,
+        active: &Active,
+        job: &Job,
+    ) -> anyhow::Result<Option<Input>> {
         Ok(Some(match On::of(&event.kind) {
             On::Message => {
                 Input::Message(Box::new(serde_json::from_value::<Message>(event.data.clone())?))
@@ -258,12 +257,18 @@ impl Dispatcher {
     }
 }
 
-/// The install that this step is for: the one that the job names, or the next of the chain.
+/// The install that this step is for: the one that the job names, or the next of the chain. Where a
+/// human answers, messages reach only the plugins that must hear them even then.
 fn target<'a>(task: &'a Task, event: &Event) -> Option<&'a Active> {
-    if task.job.target_id.is_empty() {
-        task.team.next(event, task.job.step)
+    let silent = On::of(&event.kind) == On::Message
+        && task.chat.as_ref().is_some_and(|chat| !chat.assigned.is_empty());
+    if !task.job.target_id.is_empty() {
+        let named = task.team.install(&task.job.target_id);
+        named.filter(|active| !silent || active.install.manifest.always)
+    } else if silent {
+        task.team.next_always(event, task.job.step)
     } else {
-        task.team.install(&task.job.target_id)
+        task.team.next(event, task.job.step)
     }
 }
 

@@ -114,6 +114,13 @@ impl Team {
         self.installs.iter().find(|active| active.position > after && active.receives(event))
     }
 
+    /// The same while a human answers: only who must hear messages even then.
+    pub fn next_always(&self, event: &Event, after: i64) -> Option<&Active> {
+        self.installs.iter().find(|active| {
+            active.install.manifest.always && active.position > after && active.receives(event)
+        })
+    }
+
     pub fn install(&self, id: &str) -> Option<&Active> {
         self.installs.iter().find(|active| active.install.id == id)
     }

@@ -1,5 +1,6 @@
 //! Bodies, paths and queries as handlers take them; what does not fit is refused in our shape.
 
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -16,6 +17,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let whole = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await?;
+        if whole.is_empty() {
+            // No body says what an empty object says.
+            let body = serde_json::from_slice(b"{}");
+            return body.map(Self).map_err(|problem| ApiError::invalid(problem.to_string()));
+        }
+        let request = Request::from_parts(parts, Body::from(whole));
         let axum::Json(body) = axum::Json::from_request(request, state).await?;
         Ok(Self(body))
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -26,6 +26,7 @@ use crate::store::{event, job, plugin, team, webhook};
 /// What a webhook is, once it is read whole.
 struct Delivery {
     install: InstallRow,
+    /// With the query.
     path: String,
     method: Method,
     headers: HeaderMap,
@@ -38,22 +39,25 @@ struct Delivery {
 pub async fn receive_root(
     state: State<Arc<House>>,
     Path(install): Path<String>,
+    query: RawQuery,
     method: Method,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
-    receive(state, Path((install, String::new())), method, headers, body).await
+    receive(state, Path((install, String::new())), query, method, headers, body).await
 }
 
 /// `/x/{install}/{*path}`: 202 once it is stored on a queued route; the plugin's reply on a sync one.
 pub async fn receive(
     State(house): State<Arc<House>>,
     Path((install, path)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
     method: Method,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
     let (install, mode, path) = route(&house, &install, &path).await?;
+    let path = query.map_or(path.clone(), |query| format!("{path}?{query}"));
     let id = delivery_id(&headers)?.unwrap_or_else(|| house.clock.id("dlv"));
     let delivery = Delivery { install, path, method, headers, body: body?, id };
     // Subscribed before it is stored: a settlement that is quick is not missed.

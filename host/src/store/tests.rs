@@ -71,10 +71,12 @@ async fn only_sends_are_withdrawn() {
         subject_id: "named".to_owned(),
         ..Job::new(id.to_owned(), "team_a", kind, NOW)
     };
-    let jobs = [JobKind::Event, JobKind::Notify, JobKind::Send].map(|kind| job(kind.as_str(), kind));
+    let jobs =
+        [JobKind::Event, JobKind::Notify, JobKind::Send].map(|kind| job(kind.as_str(), kind));
     let mut tx = store.begin().await.expect("begins");
     job::insert(&mut tx, &jobs).await.expect("added");
-    let withdrawn = job::withdraw(&store, &mut tx, &["named".to_owned()], NOW).await.expect("taken");
+    let withdrawn =
+        job::withdraw(&store, &mut tx, &["named".to_owned()], NOW).await.expect("taken");
     assert_eq!(withdrawn.lanes, ["send"]);
     assert_eq!(job::count(&mut tx).await.expect("counted"), 2);
 }

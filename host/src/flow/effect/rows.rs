@@ -10,7 +10,9 @@ use super::{Conclusion, Settlement, effects, people, state};
 use crate::flow::send::{self, Draft};
 use crate::flow::timers::{self, Fire};
 use crate::flow::{House, record};
-use crate::model::{Effect, Event, EventKind, InstallState, Millis, OptIn, Scope, Status};
+use crate::model::{
+    Effect, Event, EventKind, FaultClass, InstallState, Millis, OptIn, Scope, Status,
+};
 use crate::plugin::{Fault, Outcome, Verdict};
 use crate::store::dead_letter::DeadLetter;
 use crate::store::job::{Job, Withdrawn};
@@ -156,6 +158,10 @@ impl Rows {
             payload: item.job.payload.clone(),
         });
         metrics::counter!("switchboard_dead_letters_total", "plugin" => active.install.plugin.clone()).increment(1);
+        if fault.class == FaultClass::Rejected {
+            // Giving an event up on purpose is no fault of the plugin.
+            return Ok(());
+        }
         self.healthy.remove(install_id);
         let faults = plugin::count_fault(conn, install_id).await?;
         let delivery = &house.config.delivery;
@@ -339,7 +345,6 @@ impl Rows {
 
 /// Why an event goes to the dead letters now; `None` where it ended well or is tried again.
 fn given_up(house: &House, item: &Settlement, outcome: &Outcome) -> Option<Fault> {
-    use crate::model::FaultClass;
     let fault = |class, reason: String| Fault { class, reason, backtrace: String::new() };
     match &outcome.verdict {
         Verdict::Done { .. } => None,

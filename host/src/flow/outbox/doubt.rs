@@ -61,15 +61,6 @@ impl Stage {
         if self == Self::Fresh { Self::Sending } else { Self::Resending }
     }
 
-    /// The stage after the channel refused it for now, so that nothing left this time. A doubt about
-    /// an earlier time stays: one resend, not two.
-    pub fn refused(self) -> Self {
-        match self {
-            Self::Fresh | Self::Sending => Self::Fresh,
-            Self::Doubt | Self::Resending | Self::DoubtAgain => Self::Doubt,
-        }
-    }
-
     /// The stage of waiting for a status.
     pub fn doubtful(self) -> Self {
         match self {
@@ -109,15 +100,6 @@ mod tests {
             }
         }
         assert_eq!(sends, 2);
-    }
-
-    #[test]
-    fn a_refusal_between_two_doubts_earns_no_third_send() {
-        let resent = Stage::Fresh.begun().doubtful().begun();
-        assert_eq!(resent.refused().next(false, OnDoubt::ResendOnce), Next::Resend);
-        let again = resent.refused().begun().doubtful();
-        assert_eq!(again.next(false, OnDoubt::ResendOnce), Next::GiveUp);
-        assert_eq!(Stage::Fresh.begun().refused().next(false, OnDoubt::Fail), Next::Send);
     }
 
     #[test]

@@ -111,9 +111,8 @@ fn fate(house: &House, item: &Closing) -> Option<Job> {
         Left::Retry { after, .. } if job.attempts + 1 < settings.attempts => {
             let wait = after
                 .unwrap_or_else(|| backoff(settings.retry_first, settings.retry_max, job.attempts));
-            let stage =
-                job.stage.parse::<Stage>().unwrap_or(Stage::Fresh).refused().as_str().to_owned();
-            Some(Job { attempts: job.attempts + 1, due_at: now + wait, stage, ..job.clone() })
+            // Back in the stage of the claim: this attempt did not arrive, an earlier one still may have.
+            Some(Job { attempts: job.attempts + 1, due_at: now + wait, ..job.clone() })
         }
         Left::Doubt => {
             let stage =

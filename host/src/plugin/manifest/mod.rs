@@ -32,6 +32,9 @@ pub struct Manifest {
     pub description: String,
     #[serde(default)]
     pub order: Order,
+    /// Hears messages even while a human answers the chat, as what keeps STOP must.
+    #[serde(default)]
+    pub always: bool,
     /// What it receives; nothing where empty.
     #[serde(default)]
     pub events: Vec<Subscription>,

@@ -2,14 +2,17 @@
 
 use std::panic;
 
-use crate::{Result, log};
+use crate::{Error, Result, log};
 
 /// Run a handler: a panic's message goes to the log before the call ends as a trap, and an error
 /// becomes the text that the host keeps.
 #[doc(hidden)]
 pub fn run<T>(handler: impl FnOnce() -> Result<T>) -> std::result::Result<T, String> {
     panic::set_hook(Box::new(|info| log::write("error", &info.to_string())));
-    handler().map_err(|failure| failure.to_string())
+    handler().map_err(|failure| match failure.downcast_ref::<Error>() {
+        Some(refused) => format!("{}: {}", refused.code, refused.message),
+        None => failure.to_string(),
+    })
 }
 
 /// Export handlers: any of `message`, `status`, `account`, `timer`, `event` and `webhook`.
