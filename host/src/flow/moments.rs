@@ -42,7 +42,12 @@ pub(super) async fn house() -> (Arc<House>, tempfile::TempDir) {
 
 /// Install a plugin that receives every message, without a file: it cannot be called.
 pub(super) async fn install(house: &House, name: &str, state: InstallState) -> InstallRow {
-    let manifest = format!("id = \"{name}\"\nversion = \"0.1.0\"\n[[events]]\non = \"message\"\n");
+    install_with(house, name, state, "order = \"strict\"").await
+}
+
+async fn install_with(house: &House, name: &str, state: InstallState, line: &str) -> InstallRow {
+    let manifest =
+        format!("id = \"{name}\"\nversion = \"0.1.0\"\n{line}\n[[events]]\non = \"message\"\n");
     let mut tx = house.store.begin().await.expect("begins");
     let plugin_id =
         plugin::ensure(&mut tx, &format!("plg_{name}"), TEAM, name, NOW).await.expect("a plugin");
@@ -175,6 +180,28 @@ async fn a_recurring_timer_that_two_find_due_fires_once_and_stays_one() {
     let mut conn = house.store.read().await.expect("reads");
     assert_eq!(job::count(&mut conn).await.expect("counted"), 2, "the fire and the next time");
     assert_eq!(event::after(&mut conn, TEAM, 0, 8).await.expect("read").len(), 1);
+}
+
+/// What fails at a relaxed plugin is tried again by itself; the plugins after it meet the chat's
+/// events in order.
+#[tokio::test]
+async fn a_failure_at_a_relaxed_plugin_leaves_the_chain_in_order() {
+    let (house, _folder) = house().await;
+    let order = "order = \"relaxed\"";
+    let relaxed = install_with(&house, "relaxed", InstallState::Active, order).await;
+    install(&house, "strict", InstallState::Active).await;
+    let (event, job) = claimed_event(&house).await;
+    let team = house.registry.team(&house.store, TEAM).await.expect("a team");
+    let verdict = Verdict::RetryAfter(5_000);
+    let outcome = Arc::new(Outcome { verdict, ..Arc::into_inner(done(Vec::new())).expect("mine") });
+    let conclusion = Conclusion::Ran { event, install_id: relaxed.id.clone(), outcome };
+    let lane = job.lane.clone();
+    assert_eq!(settle(&house, Settlement { job, team, conclusion }).await, Settled::Written);
+    let now = claim(&house, NOW).await;
+    assert_eq!(now.iter().map(|job| (&job.lane, job.step)).collect::<Vec<_>>(), [(&lane, 1)]);
+    let later = claim(&house, NOW + 5_000).await;
+    let again = later.iter().map(|job| (&job.target_id, job.attempts, job.step));
+    assert_eq!(again.collect::<Vec<_>>(), [(&relaxed.id, 1, 0)]);
 }
 
 /// The dispatcher saw it suspended; when the event was put aside, a person had resumed it. Nobody

@@ -3,7 +3,7 @@
 use super::{Conclusion, Settlement};
 use crate::flow::record::lane;
 use crate::flow::{House, backoff};
-use crate::model::{Event, Millis};
+use crate::model::Event;
 use crate::plugin::Verdict;
 use crate::plugin::manifest::Order;
 use crate::store::job::Job;
@@ -23,15 +23,35 @@ pub fn of(house: &House, item: &Settlement) -> Option<Job> {
         Conclusion::Ran { event, install_id, outcome } => match &outcome.verdict {
             Verdict::Done { stop: true, .. } => None,
             Verdict::Done { .. } | Verdict::Rejected(_) => next_step(item, event, install_id),
-            _ if is_last(house, item) => next_step(item, event, install_id),
-            Verdict::RetryAfter(after) => Some(again(house, item, install_id, *after)),
-            Verdict::Failed(_) => {
-                let delivery = &house.config.delivery;
-                let after = backoff(delivery.retry_first, delivery.retry_max, item.job.attempts);
-                Some(again(house, item, install_id, after))
+            _ if is_last(house, item) || is_apart(item, install_id) => {
+                next_step(item, event, install_id)
             }
+            verdict => Some(again(house, item, install_id, verdict)),
         },
     }
+}
+
+/// The job of a failed attempt at a relaxed plugin, which goes on by itself: those behind it in the
+/// chat, and the plugins after it, do not wait, and meet their events in order all the same.
+pub fn apart(house: &House, item: &Settlement, id: String, place: i64) -> Option<Job> {
+    let Conclusion::Ran { install_id, outcome, .. } = &item.conclusion else { return None };
+    let failed = matches!(outcome.verdict, Verdict::RetryAfter(_) | Verdict::Failed(_));
+    if !failed || is_last(house, item) || !is_apart(item, install_id) {
+        return None;
+    }
+    let again = again(house, item, install_id, &outcome.verdict);
+    Some(Job { lane: id.clone(), id, place, target_id: install_id.clone(), ..again })
+}
+
+/// Whether a failed attempt leaves the chain.
+fn is_apart(item: &Settlement, install_id: &str) -> bool {
+    item.job.target_id.is_empty() && is_relaxed(item, install_id)
+}
+
+fn is_relaxed(item: &Settlement, install_id: &str) -> bool {
+    item.team
+        .install(install_id)
+        .is_some_and(|active| active.install.manifest.order == Order::Relaxed)
 }
 
 /// Whether this attempt was the last that the event has.
@@ -49,13 +69,15 @@ fn next_step(item: &Settlement, event: &Event, install_id: &str) -> Option<Job> 
     Some(Job { step: position, attempts: 0, ..item.job.clone() })
 }
 
-/// In a relaxed order a failing event leaves its lane, so that those behind it go on.
-fn again(house: &House, item: &Settlement, install_id: &str, after: Millis) -> Job {
-    let relaxed = item
-        .team
-        .install(install_id)
-        .is_some_and(|active| active.install.manifest.order == Order::Relaxed);
-    let lane = if relaxed { item.job.id.clone() } else { item.job.lane.clone() };
+/// Another attempt, later. In a relaxed order it leaves its lane, so that those behind it go on.
+fn again(house: &House, item: &Settlement, install_id: &str, verdict: &Verdict) -> Job {
+    let delivery = &house.config.delivery;
+    let after = match verdict {
+        Verdict::RetryAfter(after) => *after,
+        _ => backoff(delivery.retry_first, delivery.retry_max, item.job.attempts),
+    };
+    let lane =
+        if is_relaxed(item, install_id) { item.job.id.clone() } else { item.job.lane.clone() };
     Job {
         due_at: house.clock.now() + after,
         attempts: item.job.attempts + 1,

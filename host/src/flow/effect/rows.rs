@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::fate::{is_last, parked_lane};
+use super::fate::{self, is_last, parked_lane};
 use super::{Conclusion, Settlement, effects, people, state};
 use crate::flow::send::{self, Draft};
 use crate::flow::timers::{self, Fire};
@@ -58,6 +58,8 @@ impl Rows {
             }
             Conclusion::Ran { event, install_id, outcome } => {
                 self.log(house, item, event, install_id, outcome);
+                let (id, place) = (house.clock.id("job"), numbers.next(&event.team_id));
+                self.jobs.extend(fate::apart(house, item, id, place));
                 if let Some(fault) = given_up(house, item, outcome) {
                     self.bury(house, conn, numbers, item, event, install_id, &fault).await?;
                 } else if matches!(outcome.verdict, Verdict::Done { .. }) {
