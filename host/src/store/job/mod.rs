@@ -15,7 +15,7 @@ use super::Conn;
 use super::sql::{Column, Sql, rows, with_list};
 use crate::model::{JobKind, Millis};
 
-pub use claim::{Leases, Wanted, claim, recover, release, renew};
+pub use claim::{Leases, Wanted, claim, give_back, recover, release, renew};
 #[cfg(test)]
 pub(super) use claim::{keep, look};
 pub use waiting::{Withdrawn, next_due, remove_waiting, ripe, set_places, set_subjects, withdraw};
