@@ -143,7 +143,11 @@ impl Server {
         })
         .await;
         if rested.is_none() {
-            panic!("the house does not come to rest at {}:\n{}", self.clock.now(), self.job_rows().await);
+            panic!(
+                "the house does not come to rest at {}:\n{}",
+                self.clock.now(),
+                self.job_rows().await
+            );
         }
     }
 
@@ -155,8 +159,11 @@ impl Server {
         let text = |row: &AnyRow, name: &str| row.get::<String, _>(name);
         let show = |row: &AnyRow| {
             let numbers = ["place", "head", "due_at", "attempts", "lease", "lease_until", "step"];
-            let numbers: Vec<String> = numbers.iter().map(|name| format!("{name}={}", number(row, name))).collect();
-            let texts = ["kind", "id", "lane", "subject_id", "stage", "payload"].map(|name| text(row, name)).join(" ");
+            let numbers: Vec<String> =
+                numbers.iter().map(|name| format!("{name}={}", number(row, name))).collect();
+            let texts = ["kind", "id", "lane", "subject_id", "stage", "payload"]
+                .map(|name| text(row, name))
+                .join(" ");
             format!("{texts} {}", numbers.join(" "))
         };
         rows.iter().map(show).collect::<Vec<_>>().join("\n")

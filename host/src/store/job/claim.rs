@@ -248,7 +248,8 @@ pub async fn give_back(store: &Store) -> sqlx::Result<()> {
     if store.backend == Backend::Sqlite {
         return Ok(());
     }
-    let mut sql = Sql::new("UPDATE job SET lease = 0, lease_until = 0 WHERE lease_until > 0 AND lease = ");
+    let mut sql =
+        Sql::new("UPDATE job SET lease = 0, lease_until = 0 WHERE lease_until > 0 AND lease = ");
     sql.bind(store.node).push(" AND stage <> 'sending'");
     let mut tx = store.begin().await?;
     sql.execute(&mut tx).await?;
