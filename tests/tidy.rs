@@ -128,12 +128,12 @@ fn used_parts(text: &str) -> Vec<String> {
     let code = code(text);
     let path = Regex::new(r"\bcrate::(\{([^;]*)\}|\w+)").expect("a pattern");
     let first = Regex::new(r"(?:^|,)\s*(\w+)").expect("a pattern");
+    let group = Regex::new(r"\{[^{}]*\}").expect("a pattern");
     let mut used = Vec::new();
     for found in path.captures_iter(&code) {
         match found.get(2) {
             Some(list) => {
-                let flat =
-                    Regex::new(r"\{[^{}]*\}").expect("a pattern").replace_all(list.as_str(), "");
+                let flat = group.replace_all(list.as_str(), "");
                 used.extend(first.captures_iter(&flat).map(|name| name[1].to_owned()));
             }
             None => used.push(found[1].to_owned()),

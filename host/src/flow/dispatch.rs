@@ -4,8 +4,10 @@
 //! claim finds the next plugin. Jobs of a claim run side by side; a slow one holds back only itself.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -90,7 +92,7 @@ async fn claim(
     let ids: Vec<String> = jobs.iter().map(|job| job.id.clone()).collect();
     let prepared = prepare(house, jobs).await;
     if prepared.is_err() {
-        job::release(&house.store, ids.iter().map(String::as_str));
+        job::give_back(&house.store, ids.iter().map(String::as_str)).await;
     }
     let mut claimed = Vec::new();
     for task in prepared? {
@@ -126,16 +128,23 @@ async fn prepare(house: &Arc<House>, jobs: Vec<Job>) -> anyhow::Result<Vec<Task>
 }
 
 impl Dispatcher {
-    async fn carry(self: Arc<Self>, task: Task, _slot: OwnedSemaphorePermit) {
+    async fn carry(self: Arc<Self>, task: Task, slot: OwnedSemaphorePermit) {
         let id = task.job.id.clone();
-        if let Err(error) = self.run(&task).await {
-            tracing::error!(
-                job = id,
-                error = format!("{error:#}"),
-                "an event could not be settled; it stays queued"
-            );
+        let ended = AssertUnwindSafe(self.run(&task)).catch_unwind().await;
+        match ended.unwrap_or_else(|_| Err(anyhow::anyhow!("the host failed at it"))) {
+            Ok(()) => job::release(&self.house.store, [id.as_str()]),
+            Err(error) => {
+                tracing::error!(
+                    job = id,
+                    error = format!("{error:#}"),
+                    "an event could not be settled; it stays queued"
+                );
+                super::pause().await;
+                job::give_back(&self.house.store, [id.as_str()]).await;
+            }
         }
-        job::release(&self.house.store, [id.as_str()]);
+        // First the place, then the news of it.
+        drop(slot);
         self.house.wake.dispatch.notify_one();
     }
 
@@ -145,7 +154,12 @@ impl Dispatcher {
         loop {
             let serial = if lost >= RACES { Some(self.serial.lock().await) } else { None };
             let settlement = self.settlement(task).await?;
-            let settled = self.settle.submit(settlement).await?;
+            let settled = match self.settle.submit(settlement.clone()).await {
+                // What cannot be written would not be written the next time either: an attempt is
+                // spent, so that the chat goes on some day.
+                Err(error) => self.settle.submit(unwritten(settlement, &error)).await?,
+                Ok(settled) => settled,
+            };
             drop(serial);
             match settled {
                 Settled::Written | Settled::Zombie => return Ok(()),
@@ -163,6 +177,7 @@ impl Dispatcher {
             return Ok(conclude(Conclusion::Park {
                 event: event.clone(),
                 install_id: active.install.id.clone(),
+                until: active.suspended_until,
             }));
         }
         let Some(input) = self.input(event, active, &job).await? else {
@@ -266,12 +281,28 @@ fn webhook(event: &Event) -> Input {
     Input::Webhook { method: text("method"), path: text("path"), headers, body }
 }
 
+/// The settlement of a call whose own settlement failed: as a call that failed.
+fn unwritten(settlement: Settlement, error: &anyhow::Error) -> Settlement {
+    let conclusion = match settlement.conclusion {
+        Conclusion::Ran { event, install_id, .. } => {
+            let reason = format!("the host could not write what it wants done: {error:#}");
+            Conclusion::Ran { event, install_id, outcome: Arc::new(host_fault(reason)) }
+        }
+        conclusion => conclusion,
+    };
+    Settlement { conclusion, ..settlement }
+}
+
 /// The outcome of an event that the process died of, again and again.
 fn died(attempts: i64) -> Outcome {
+    host_fault(format!("the host stopped {attempts} times while this event was being handled"))
+}
+
+fn host_fault(reason: String) -> Outcome {
     Outcome {
         verdict: Verdict::Failed(Fault {
             class: FaultClass::Host,
-            reason: format!("the host stopped {attempts} times while this event was being handled"),
+            reason: reason.replace('\0', ""),
             backtrace: String::new(),
         }),
         effects: Vec::new(),

@@ -16,6 +16,9 @@ pub mod send;
 pub mod timers;
 pub mod upkeep;
 
+#[cfg(test)]
+mod moments;
+
 use std::sync::Arc;
 
 use rand::Rng;
@@ -142,6 +145,12 @@ impl Default for Wake {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// After a failure of the host's own (the database, most likely): not at once again. On real time,
+/// since no clock of a test may hold up a stop.
+pub async fn pause() {
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
 }
 
 /// How long to wait before another attempt: `first`, doubled with each that failed, at most `most`,

@@ -48,6 +48,11 @@ async fn ripen(house: &House) -> anyhow::Result<usize> {
     if waiting.is_empty() {
         return Ok(0);
     }
+    place(house, waiting).await
+}
+
+/// Place what was found ripe; gives how many were found.
+pub(super) async fn place(house: &House, waiting: Vec<Job>) -> anyhow::Result<usize> {
     let mut wanted = BTreeMap::new();
     for job in &waiting {
         *wanted.entry(job.team_id.clone()).or_insert(0) += 1;

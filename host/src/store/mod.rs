@@ -43,9 +43,10 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// The database: SQLite in the data folder, or PostgreSQL.
 #[derive(Clone)]
 pub struct Store {
-    /// Many connections. On SQLite they only read.
+    /// Many connections, which on SQLite only read. A pool of their own: a transaction that needs to
+    /// read beside itself must not wait for connections held by those that wait for its locks.
     readers: AnyPool,
-    /// On SQLite the one connection that writes; on PostgreSQL the same pool as `readers`.
+    /// For transactions; on SQLite the one connection that writes.
     writers: AnyPool,
     backend: Backend,
     leases: job::Leases,
@@ -86,8 +87,8 @@ impl Store {
             let (readers, writers) = Self::open_sqlite(settings, data).await?;
             (readers, writers, Backend::Sqlite)
         } else {
-            let pool = Self::open_postgres(settings).await?;
-            (pool.clone(), pool, Backend::Postgres)
+            let (readers, writers) = Self::open_postgres(settings).await?;
+            (readers, writers, Backend::Postgres)
         };
         Ok(Self { readers, writers, backend, leases: job::Leases::default(), node, folder })
     }
@@ -113,14 +114,16 @@ impl Store {
         Ok((readers, writers))
     }
 
-    async fn open_postgres(settings: &config::Database) -> anyhow::Result<AnyPool> {
-        let pool = AnyPoolOptions::new()
-            .max_connections(settings.connections)
+    async fn open_postgres(settings: &config::Database) -> anyhow::Result<(AnyPool, AnyPool)> {
+        let options = AnyPoolOptions::new().max_connections(settings.connections);
+        let writers = options
+            .clone()
             .connect(&settings.url)
             .await
             .context("cannot reach the database that database.url names")?;
-        migrate(&pool, Backend::Postgres).await?;
-        Ok(pool)
+        migrate(&writers, Backend::Postgres).await?;
+        let readers = options.connect(&settings.url).await?;
+        Ok((readers, writers))
     }
 
     /// Whether the process before this one ended without [`Store::close`].

@@ -1,5 +1,7 @@
 //! Plugins, their versions and installs, and their secrets.
 
+use std::collections::HashMap;
+
 use sqlx::any::AnyRow;
 
 use super::Conn;
@@ -233,6 +235,20 @@ pub async fn last_position(conn: &mut Conn, team_id: &str) -> sqlx::Result<i64> 
         Some(row) => row.maybe_int("last")?.unwrap_or(0),
         None => 0,
     })
+}
+
+/// The state of each of these installs, and until when a suspended one is. A plugin that is not
+/// there is not in it.
+pub async fn states<S: AsRef<str>>(
+    conn: &mut Conn,
+    install_ids: &[S],
+) -> sqlx::Result<HashMap<String, (InstallState, Millis)>> {
+    let head = "SELECT id, state, suspended_until FROM install WHERE id IN";
+    let found = with_list(conn, head, install_ids, "").await?;
+    found
+        .iter()
+        .map(|row| Ok((row.text("id")?, (row.word("state")?, row.int("suspended_until")?))))
+        .collect()
 }
 
 /// Count a dead letter; gives how many there are in a row.

@@ -12,17 +12,14 @@ use crate::store::job::Job;
 pub fn of(house: &House, item: &Settlement) -> Option<Job> {
     match &item.conclusion {
         Conclusion::Nothing => None,
-        Conclusion::Park { event, install_id }
+        Conclusion::Park { event, install_id, until }
             if item.job.lane == parked_lane(install_id, event) =>
         {
-            let active = item.team.install(install_id)?;
-            Some(Job {
-                due_at: active.suspended_until,
-                stage: install_id.clone(),
-                ..item.job.clone()
-            })
+            Some(Job { due_at: *until, stage: install_id.clone(), ..item.job.clone() })
         }
-        Conclusion::Park { event, install_id } => next_step(item, event, install_id),
+        Conclusion::Park { event, install_id, .. } | Conclusion::Removed { event, install_id } => {
+            next_step(item, event, install_id)
+        }
         Conclusion::Ran { event, install_id, outcome } => match &outcome.verdict {
             Verdict::Done { stop: true, .. } => None,
             Verdict::Done { .. } | Verdict::Rejected(_) => next_step(item, event, install_id),

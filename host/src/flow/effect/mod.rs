@@ -17,10 +17,10 @@ use async_trait::async_trait;
 use super::House;
 use super::batch::Work;
 use super::registry::Team;
-use crate::model::Event;
+use crate::model::{Event, InstallState, Millis};
 use crate::plugin::{Outcome, Verdict};
 use crate::store::job::Job;
-use crate::store::{job, team};
+use crate::store::{Conn, job, plugin, team};
 
 pub use fate::parked_lane;
 
@@ -37,8 +37,10 @@ pub struct Settlement {
 pub enum Conclusion {
     /// Nobody receives it (any more).
     Nothing,
-    /// Its install is suspended: keep it for later, and let the chain go on.
-    Park { event: Arc<Event>, install_id: String },
+    /// Its install is suspended: keep it until then, and let the chain go on.
+    Park { event: Arc<Event>, install_id: String, until: Millis },
+    /// Its install was removed: nothing of what it wants is written, and the chain goes on.
+    Removed { event: Arc<Event>, install_id: String },
     /// An install was called.
     Ran { event: Arc<Event>, install_id: String, outcome: Arc<Outcome> },
 }
@@ -65,6 +67,7 @@ impl Work for Settler {
         let house = &self.0;
         let mut tx = house.store.begin().await?;
         let mut numbers = team::draw(&mut tx, &wanted(items)).await?;
+        let items = &as_installed(&mut tx, items, house.clock.now()).await?;
         let overtaken = state::overtaken(&mut tx, items, house.clock.now()).await?;
         let mut finished = Vec::new();
         let mut kept = Vec::new();
@@ -101,6 +104,54 @@ impl Work for Settler {
                 false => Settled::Zombie,
             })
             .collect())
+    }
+}
+
+/// The settlements by what their installs are now. The dispatcher's view may be older: one that was
+/// resumed meanwhile must not be waited for, and one that was removed must write nothing. The
+/// transaction holds the teams, so no install changes until it ends.
+async fn as_installed(
+    conn: &mut Conn,
+    items: &[Settlement],
+    now: Millis,
+) -> anyhow::Result<Vec<Settlement>> {
+    let mut ids: Vec<&str> = items.iter().filter_map(Settlement::install_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let states = plugin::states(conn, &ids).await?;
+    let as_installed = |item: &Settlement| {
+        let (state, suspended_until) = item
+            .install_id()
+            .and_then(|id| states.get(id))
+            .copied()
+            .unwrap_or((InstallState::Removed, 0));
+        let mut item = item.clone();
+        item.conclusion = match item.conclusion {
+            Conclusion::Ran { event, install_id, .. }
+            | Conclusion::Park { event, install_id, .. }
+                if state == InstallState::Removed =>
+            {
+                Conclusion::Removed { event, install_id }
+            }
+            Conclusion::Park { event, install_id, .. } => {
+                let until = if state == InstallState::Suspended { suspended_until } else { now };
+                Conclusion::Park { event, install_id, until: until.max(now) }
+            }
+            conclusion => conclusion,
+        };
+        item
+    };
+    Ok(items.iter().map(as_installed).collect())
+}
+
+impl Settlement {
+    fn install_id(&self) -> Option<&str> {
+        match &self.conclusion {
+            Conclusion::Nothing => None,
+            Conclusion::Park { install_id, .. }
+            | Conclusion::Removed { install_id, .. }
+            | Conclusion::Ran { install_id, .. } => Some(install_id),
+        }
     }
 }
 

@@ -10,7 +10,9 @@ use super::{Conclusion, Settlement, effects, people, state};
 use crate::flow::send::{self, Draft};
 use crate::flow::timers::{self, Fire};
 use crate::flow::{House, record};
-use crate::model::{Effect, Event, EventKind, FaultClass, InstallState, OptIn, Scope, Status};
+use crate::model::{
+    Effect, Event, EventKind, FaultClass, InstallState, Millis, OptIn, Scope, Status,
+};
 use crate::plugin::{Fault, Outcome, Verdict};
 use crate::store::dead_letter::DeadLetter;
 use crate::store::job::{Job, Withdrawn};
@@ -49,9 +51,9 @@ impl Rows {
         item: &Settlement,
     ) -> anyhow::Result<()> {
         match &item.conclusion {
-            Conclusion::Nothing => Ok(()),
-            Conclusion::Park { event, install_id } => {
-                self.park(house, numbers, item, event, install_id);
+            Conclusion::Nothing | Conclusion::Removed { .. } => Ok(()),
+            Conclusion::Park { event, install_id, until } => {
+                self.park(house, numbers, item, event, install_id, *until);
                 Ok(())
             }
             Conclusion::Ran { event, install_id, outcome } => {
@@ -78,15 +80,15 @@ impl Rows {
         item: &Settlement,
         event: &Event,
         install_id: &str,
+        until: Millis,
     ) {
         let lane = parked_lane(install_id, event);
-        let Some(active) = item.team.install(install_id) else { return };
         if item.job.lane != lane {
             self.jobs.push(Job {
                 id: house.clock.id("job"),
                 lane,
                 place: numbers.next(&item.job.team_id),
-                due_at: active.suspended_until.max(house.clock.now()),
+                due_at: until,
                 attempts: 0,
                 target_id: install_id.to_owned(),
                 stage: install_id.to_owned(),

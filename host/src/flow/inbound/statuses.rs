@@ -136,8 +136,14 @@ pub async fn run_unmatched(door: &Door) -> anyhow::Result<()> {
             return Ok(());
         }
         let settled = settle_unmatched(house, &jobs).await;
-        job::release(&house.store, jobs.iter().map(|job| job.id.as_str()));
-        settled?;
+        let ids = jobs.iter().map(|job| job.id.as_str());
+        match settled {
+            Ok(()) => job::release(&house.store, ids),
+            Err(error) => {
+                job::give_back(&house.store, ids).await;
+                return Err(error);
+            }
+        }
     }
 }
 

@@ -95,7 +95,7 @@ async fn claim(
     let ids: Vec<String> = jobs.iter().map(|job| job.id.clone()).collect();
     let tasks = prepare(house, jobs).await;
     if tasks.is_err() {
-        job::release(&house.store, ids.iter().map(String::as_str));
+        job::give_back(&house.store, ids.iter().map(String::as_str)).await;
     }
     let mut claimed = Vec::new();
     for task in tasks? {
@@ -132,14 +132,18 @@ impl Poster {
     async fn carry(self: Arc<Self>, task: Task, slot: OwnedSemaphorePermit) {
         let id = task.job.id.clone();
         let settlement = self.post(task).await;
-        if let Err(error) = self.settle.submit(settlement).await {
-            tracing::error!(
-                job = id,
-                error = format!("{error:#}"),
-                "a notice could not be settled; it will be sent again"
-            );
+        match self.settle.submit(settlement).await {
+            Ok(()) => job::release(&self.house.store, [id.as_str()]),
+            Err(error) => {
+                tracing::error!(
+                    job = id,
+                    error = format!("{error:#}"),
+                    "a notice could not be settled; it will be sent again"
+                );
+                super::pause().await;
+                job::give_back(&self.house.store, [id.as_str()]).await;
+            }
         }
-        job::release(&self.house.store, [id.as_str()]);
         drop(slot);
         self.house.wake.notify.notify_one();
     }

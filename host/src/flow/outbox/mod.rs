@@ -90,6 +90,7 @@ impl Outbox {
                 error = format!("{error:#}"),
                 "outbox: will try again"
             );
+            super::pause().await;
         }
         self.busy().remove(&account.id);
         // Whatever came due after the last look.
@@ -141,22 +142,25 @@ impl Outbox {
             jobs.iter().map(|job| job.subject_id.clone()).filter(|id| !id.is_empty()).collect();
         let found = message::sendable(&mut *self.house.store.read().await?, &ids).await;
         if found.is_err() {
-            job::release(&self.house.store, jobs.iter().map(|job| job.id.as_str()));
+            job::give_back(&self.house.store, jobs.iter().map(|job| job.id.as_str())).await;
         }
         let found = found?;
         let sends = jobs.into_iter().map(|job| {
             let sendable = found.get(&job.subject_id).cloned();
             async move {
                 let message = sendable.as_ref().map(|sendable| sendable.message.clone());
-                let left =
-                    self.send_one(account, channel, &job, sendable).await.unwrap_or_else(|error| {
+                let left = match self.send_one(account, channel, &job, sendable).await {
+                    Ok(left) => left,
+                    Err(error) => {
                         tracing::error!(
                             message = job.subject_id,
                             error = format!("{error:#}"),
                             "outbox: a send waits"
                         );
+                        super::pause().await;
                         Left::Later
-                    });
+                    }
+                };
                 let outbox = self.clone();
                 let settled = async move { outbox.settle(Closing { job, message, left }).await };
                 if channel.deduplicates() {
@@ -172,16 +176,26 @@ impl Outbox {
 
     async fn settle(&self, closing: Closing) {
         let id = closing.job.id.clone();
-        if closing.left != Left::Later
-            && let Err(error) = self.settle.submit(closing).await
-        {
-            tracing::error!(
-                job = id,
-                error = format!("{error:#}"),
-                "a send could not be settled; it will be sent again"
-            );
+        let settled = match closing.left {
+            Left::Later => false,
+            _ => self.submit(&id, closing).await,
+        };
+        if settled {
+            job::release(&self.house.store, [id.as_str()]);
+        } else {
+            job::give_back(&self.house.store, [id.as_str()]).await;
         }
-        job::release(&self.house.store, [id.as_str()]);
+    }
+
+    async fn submit(&self, id: &str, closing: Closing) -> bool {
+        let Err(error) = self.settle.submit(closing).await else { return true };
+        tracing::error!(
+            job = id,
+            error = format!("{error:#}"),
+            "a send could not be settled; it will be sent again"
+        );
+        super::pause().await;
+        false
     }
 
     /// Hand one message over, by the rules of the moment of sending.

@@ -220,6 +220,28 @@ pub fn release<'a>(store: &Store, ids: impl IntoIterator<Item = &'a str>) {
     }
 }
 
+/// Let go of jobs from whose claims nothing came, as if they had not been claimed: another claim may
+/// follow at once and costs no attempt. Where the database cannot be told, the claims run out.
+pub async fn give_back<'a>(store: &Store, ids: impl IntoIterator<Item = &'a str>) {
+    let ids: Vec<&str> = ids.into_iter().collect();
+    if store.backend == Backend::Postgres
+        && let Err(error) = unclaim(store, &ids).await
+    {
+        tracing::warn!(%error, "claims could not be given back; they run out by themselves");
+    }
+    release(store, ids);
+}
+
+async fn unclaim(store: &Store, ids: &[&str]) -> sqlx::Result<()> {
+    let mut conn = store.read().await?;
+    for part in ids.chunks(512) {
+        let mut sql = Sql::new("UPDATE job SET lease = 0, lease_until = 0 WHERE lease = ");
+        sql.bind(store.node).push(" AND id IN ").bind_list(part);
+        sql.execute(&mut conn).await?;
+    }
+    Ok(())
+}
+
 /// Extend the claims of this process (PostgreSQL); no work on SQLite.
 pub async fn renew(store: &Store, until: Millis) -> sqlx::Result<()> {
     if store.backend == Backend::Sqlite {
