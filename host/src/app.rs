@@ -82,9 +82,6 @@ impl Running {
             tracing::warn!("some work under way is cut off; it is done again after the next start");
         }
         house.channels.sandbox.stop();
-        if let Err(error) = job::give_back(&house.store).await {
-            tracing::warn!(%error, "what was claimed waits until its lease ends");
-        }
         house.store.close().await;
     }
 }

@@ -264,20 +264,6 @@ pub async fn renew(store: &Store, until: Millis) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// At the end of a graceful stop: whatever this node claimed and did not begin is free at once,
-/// instead of when its lease ends (PostgreSQL). A send that may have left stays claimed.
-pub async fn give_back(store: &Store) -> sqlx::Result<()> {
-    if store.backend == Backend::Sqlite {
-        return Ok(());
-    }
-    let mut sql =
-        Sql::new("UPDATE job SET lease = 0, lease_until = 0 WHERE lease_until > 0 AND lease = ");
-    sql.bind(store.node).push(" AND stage <> 'sending'");
-    let mut tx = store.begin().await?;
-    sql.execute(&mut tx).await?;
-    tx.commit().await
-}
-
 /// After a stop that settled nothing: what this node may have been running when it died. The next
 /// claim of each will cost an attempt.
 pub async fn recover(store: &Store, now: Millis) -> sqlx::Result<u64> {
