@@ -166,10 +166,11 @@ CREATE TABLE job (
     -- JSON of what has no column.
     payload TEXT NOT NULL
 );
-CREATE INDEX job_ready ON job (kind, head, team_id, due_at);
+-- The place too: of many that are due at one moment only the first are read.
+CREATE INDEX job_ready ON job (kind, head, team_id, due_at, place);
 CREATE INDEX job_lane ON job (lane, place);
 CREATE INDEX job_waiting ON job (place, due_at);
-CREATE INDEX job_account ON job (kind, head, account_id, due_at);
+CREATE INDEX job_account ON job (kind, head, account_id, due_at, place);
 CREATE INDEX job_subject ON job (subject_id);
 
 CREATE TABLE timer (

@@ -106,7 +106,8 @@ async fn fire(house: &House, conn: &mut Conn, job: &Job) -> anyhow::Result<Optio
         contact_id: timer.contact_id,
         message_id: String::new(),
         at: job.due_at,
-        depth: 0,
+        // A timer is no way round the bound on plugins that answer themselves.
+        depth: timer.depth,
         data: json!({ "timer": fire, "install": job.target_id, "name": timer.spec.name, "payload": timer.spec.payload }),
     }))
 }

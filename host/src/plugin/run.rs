@@ -136,17 +136,25 @@ impl Run {
     /// Stops a guest that floods.
     pub(super) fn enter(&mut self, bytes: usize) -> Result<(), Stop> {
         self.host_calls += 1;
-        self.host_bytes = self.host_bytes.saturating_add(bytes);
         if self.host_calls > self.settings.host_calls {
             let most = self.settings.host_calls;
             return Err(Stop::limit(format!(
                 "it called the host more than {most} times: call less often"
             )));
         }
+        self.count(bytes)
+    }
+
+    /// Count bytes that a call brings, or that the host keeps for it until its end.
+    ///
+    /// # Errors
+    /// Stops a guest that floods.
+    pub(super) fn count(&mut self, bytes: usize) -> Result<(), Stop> {
+        self.host_bytes = self.host_bytes.saturating_add(bytes);
         if self.host_bytes > self.settings.host_call_bytes {
             let most = self.settings.host_call_bytes >> 10;
             return Err(Stop::limit(format!(
-                "it passed more than {most} KiB to the host: pass less"
+                "it passed more than {most} KiB to the host and back: pass less"
             )));
         }
         Ok(())

@@ -47,6 +47,7 @@ impl Run {
         }
         if !self.state.stored.contains_key(&place) {
             let entry = self.call.host.state(&self.call.install.id, scope, key).await?;
+            self.count(entry.as_ref().map_or(0, size))?;
             self.state.record(scope, key, entry);
         }
         let now = self.clock.now();
@@ -97,6 +98,7 @@ impl Run {
                 .await?;
             whole = entries.len() < limit;
             for entry in entries {
+                self.count(size(&entry))?;
                 read_up_to.clone_from(&entry.key);
                 self.listed(scope, entry, &mut found);
             }
@@ -130,6 +132,11 @@ impl Run {
     fn written(&self, place: &(Scope, String)) -> Option<Option<Live>> {
         self.state.written.get(place).map(|index| value_of(&self.effects[*index]))
     }
+}
+
+/// What is kept of an entry until the call ends.
+fn size(entry: &StateEntry) -> usize {
+    size_of::<StateEntry>() + entry.key.len() + entry.value.len()
 }
 
 fn holds(entry: &StateEntry, now: Millis) -> bool {

@@ -105,11 +105,12 @@ pub async fn claim_senders(
     now: Millis,
     until: Millis,
 ) -> sqlx::Result<Vec<Account>> {
-    let due = "SELECT * FROM account WHERE state = 'open' AND id IN \
-               (SELECT account_id FROM job WHERE kind = 'send' AND head = 1 AND lease_until <= ";
+    // One look per account, however many chats have something due.
+    let due = "SELECT * FROM account WHERE state = 'open' AND EXISTS (SELECT 1 FROM job WHERE \
+               kind = 'send' AND head = 1 AND account_id = account.id AND due_at <= ";
     if store.backend == Backend::Sqlite {
         let mut sql = Sql::new(due);
-        sql.bind(now).push(" AND due_at <= ").bind(now).push(") ORDER BY id");
+        sql.bind(now).push(" AND lease_until <= ").bind(now).push(") ORDER BY id");
         let mut conn = store.read().await?;
         return sql.fetch(&mut conn).await?.iter().map(from_row).collect();
     }
@@ -119,7 +120,7 @@ pub async fn claim_senders(
         .bind(until)
         .push(" WHERE id IN (")
         .push(&due.replace('*', "id"));
-    sql.bind(now).push(" AND due_at <= ").bind(now).push(") AND (sender = ").bind(store.node);
+    sql.bind(now).push(" AND lease_until <= ").bind(now).push(") AND (sender = ").bind(store.node);
     sql.push(" OR sender_until <= ").bind(now).push(") FOR UPDATE SKIP LOCKED) RETURNING *");
     let mut tx = store.begin().await?;
     let accounts = sql.fetch(&mut tx).await?.iter().map(from_row).collect::<sqlx::Result<_>>()?;

@@ -111,6 +111,8 @@ pub async fn history(
     if !before.is_empty() {
         sql.push(" AND place < (SELECT place FROM message AS mark WHERE mark.id = ")
             .bind(before.to_owned())
+            .push(" AND mark.team_id = ")
+            .bind(team_id.to_owned())
             .push(")");
     }
     sql.push(" ORDER BY place DESC LIMIT ").bind(limit);
@@ -282,6 +284,8 @@ pub async fn list(
     if !before.is_empty() {
         sql.push(" AND place < (SELECT place FROM message AS mark WHERE mark.id = ")
             .bind(before.to_owned())
+            .push(" AND mark.team_id = ")
+            .bind(team_id.to_owned())
             .push(")");
     }
     sql.push(" ORDER BY place DESC LIMIT ").bind(limit);

@@ -1,5 +1,7 @@
 //! Keys and values of plugins.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use sqlx::any::AnyRow;
 
 use super::Conn;
@@ -106,15 +108,27 @@ pub async fn write(conn: &mut Conn, writes: &[Write]) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// The live version of each key; absent ones are `None`. In the order asked.
+/// The live versions of these keys (install, scope, key); those that are absent are not in it.
 pub async fn versions(
     conn: &mut Conn,
-    keys: &[(String, Scope, String)],
+    keys: &BTreeSet<(String, Scope, String)>,
     now: Millis,
-) -> sqlx::Result<Vec<Option<i64>>> {
-    let mut versions = Vec::with_capacity(keys.len());
+) -> sqlx::Result<HashMap<(String, Scope, String), i64>> {
+    let mut scopes: BTreeMap<(&String, &Scope), Vec<&String>> = BTreeMap::new();
     for (install_id, scope, key) in keys {
-        versions.push(get(conn, install_id, scope, key, now).await?.map(|entry| entry.version));
+        scopes.entry((install_id, scope)).or_default().push(key);
+    }
+    let mut versions = HashMap::new();
+    for ((install_id, scope), keys) in scopes {
+        for part in keys.chunks(512) {
+            let mut sql = in_scope("SELECT key, version FROM state", install_id, scope);
+            sql.push(" AND (expires_at IS NULL OR expires_at > ").bind(now).push(")");
+            sql.push(" AND key IN ").bind_list(part);
+            for row in sql.fetch(conn).await? {
+                let place = (install_id.clone(), scope.clone(), row.text("key")?);
+                versions.insert(place, row.int("version")?);
+            }
+        }
     }
     Ok(versions)
 }

@@ -80,3 +80,17 @@ async fn only_sends_are_withdrawn() {
     assert_eq!(withdrawn.lanes, ["send"]);
     assert_eq!(job::count(&mut tx).await.expect("counted"), 2);
 }
+
+/// A team whose calls all hang has three quarters of the places: the rest is there for others.
+#[tokio::test]
+async fn one_team_never_holds_all_places() {
+    let (store, _folder) = store().await;
+    for n in 0..20 {
+        add(&store, &format!("chat {n}"), &[&format!("a{n}")]).await;
+    }
+    let first = job::claim(&store, wanted(8)).await.expect("claims");
+    assert_eq!(first.len(), 6);
+    assert_eq!(job::claim(&store, wanted(2)).await.expect("claims"), [], "its share is used up");
+    job::release(&store, [first[0].id.as_str()]);
+    assert_eq!(job::claim(&store, wanted(3)).await.expect("claims").len(), 1);
+}

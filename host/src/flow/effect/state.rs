@@ -1,6 +1,6 @@
 //! State under concurrency: what a call read must still stand when it commits.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{Conclusion, Settlement, effects};
 use crate::flow::timers::new_revision;
@@ -17,20 +17,16 @@ pub async fn overtaken(
     items: &[Settlement],
     now: Millis,
 ) -> Result<Vec<bool>, StoreError> {
-    let mut keys: Vec<Key> = items.iter().flat_map(reads).map(|(key, _)| key).collect();
-    keys.sort();
-    keys.dedup();
-    let found = versions(conn, &keys, now).await?;
-    let mut current: HashMap<Key, Option<i64>> = keys.into_iter().zip(found).collect();
+    let keys: BTreeSet<Key> = items.iter().flat_map(reads).map(|(key, _)| key).collect();
+    let mut current: HashMap<Key, i64> = versions(conn, &keys, now).await?;
     Ok(items
         .iter()
         .map(|item| {
-            let overtaken =
-                reads(item).any(|(key, seen)| current.get(&key).is_some_and(|now| *now != seen));
+            let overtaken = reads(item).any(|(key, seen)| current.get(&key).copied() != seen);
             if !overtaken {
                 for key in written(item) {
                     // Any other version than those that were read.
-                    current.insert(key, Some(new_revision()));
+                    current.insert(key, new_revision());
                 }
             }
             overtaken

@@ -39,6 +39,8 @@ struct Outbox {
     busy: Mutex<HashSet<String>>,
     /// When each account may send next.
     paces: Mutex<HashMap<String, Millis>>,
+    /// When each account's sender last made sure that it is the sender.
+    kept: Mutex<HashMap<String, Millis>>,
     stop: CancellationToken,
 }
 
@@ -50,6 +52,7 @@ pub async fn run(house: Arc<House>, stop: CancellationToken) {
         settle,
         busy: Mutex::default(),
         paces: Mutex::default(),
+        kept: Mutex::default(),
         stop: stop.clone(),
     });
     let senders = TaskTracker::new();
@@ -70,6 +73,10 @@ pub async fn run(house: Arc<House>, stop: CancellationToken) {
 impl Outbox {
     fn busy(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
         self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<String, Millis>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A sender for each account that has something due and none yet.
@@ -103,7 +110,8 @@ impl Outbox {
         let settling = TaskTracker::new();
         while !self.stop.is_cancelled() {
             let now = self.house.clock.now();
-            if !account::keep_sender(&self.house.store, &account.id, now + SENDER_LEASE).await? {
+            self.kept().remove(&account.id);
+            if !self.stay_sender(account).await? {
                 break;
             }
             let wanted = Wanted {
@@ -229,7 +237,11 @@ impl Outbox {
             return Ok(Left::failed("opted-out", "the contact has opted out of messages"));
         }
         self.pace(account).await;
-        if self.stop.is_cancelled() {
+        if sendable.options.typing {
+            self.show_typing(account, channel, &sendable.to).await;
+        }
+        // All that may take long is behind us: from here on bytes may leave.
+        if self.stop.is_cancelled() || !self.stay_sender(account).await? {
             return Ok(Left::Later);
         }
         if !channel.deduplicates() && !settle::begin(&self.house, job, stage.begun()).await? {
@@ -245,9 +257,6 @@ impl Outbox {
         sendable: Sendable,
     ) -> anyhow::Result<Left> {
         let Sendable { message, options, to, reply_to_provider, .. } = sendable;
-        if options.typing && channel.signal(account, &to, &Signal::Typing).await.is_ok() {
-            self.house.clock.sleep(self.house.config.outbox.typing).await;
-        }
         let outgoing = Outgoing {
             id: message.id.clone(),
             to,
@@ -276,6 +285,30 @@ impl Outbox {
             }
             Err(SendError::Doubt { .. }) => Left::Doubt,
         })
+    }
+
+    /// Let the customer see "typing…" for a moment, or until we are told to stop.
+    async fn show_typing(&self, account: &Account, channel: &dyn Channel, to: &str) {
+        if channel.signal(account, to, &Signal::Typing).await.is_ok() {
+            tokio::select! {
+                () = self.house.clock.sleep(self.house.config.outbox.typing) => {}
+                () = self.stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Whether this node still sends for the account, and the account is still open. The messages of
+    /// one claim may take longer than a sender's lease.
+    async fn stay_sender(&self, account: &Account) -> anyhow::Result<bool> {
+        let now = self.house.clock.now();
+        let kept = self.kept().get(&account.id).copied().unwrap_or(0);
+        if now - kept < SENDER_LEASE / 3 {
+            return Ok(true);
+        }
+        let stays =
+            account::keep_sender(&self.house.store, &account.id, now + SENDER_LEASE).await?;
+        self.kept().insert(account.id.clone(), if stays { now } else { 0 });
+        Ok(stays)
     }
 
     async fn signal(

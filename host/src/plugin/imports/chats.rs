@@ -100,6 +100,7 @@ impl Run {
     ) -> Result<(), Halt> {
         self.enter(chat_id.len() + reason.len())?;
         self.require("chats = \"write\"", |grants| grants.chats >= Access::Write)?;
+        self.check_depth()?;
         self.check_chat(&chat_id).await?;
         check_optional_text("the reason", &reason, 1024)?;
         self.push(Effect::Assign { chat_id, who, reason })

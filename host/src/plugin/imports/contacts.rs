@@ -62,6 +62,8 @@ impl Run {
     async fn change_contact(&mut self, id: &str, bytes: usize) -> Result<(), Halt> {
         self.enter(id.len() + bytes)?;
         self.require("contacts = \"write\"", |grants| grants.contacts >= Access::Write)?;
+        // A change is an event, which may call the same plugin again.
+        self.check_depth()?;
         check_text("the contact", id, 128)?;
         if id == self.call.event.contact_id { Ok(()) } else { self.contact(id).await.map(drop) }
     }

@@ -109,6 +109,31 @@ async fn a_list_shows_the_store_with_the_calls_own_writes_over_it() {
     assert_eq!(read, ["a", "b", "c", "d", "other"], "whatever it saw is checked at commit");
 }
 
+/// What a call has read is kept until its end, so it counts like what it passes.
+#[tokio::test]
+async fn a_call_reads_no_more_than_the_host_will_hold_for_it() {
+    let house = House::default();
+    let large = (0..600).map(|n| StateEntry {
+        key: format!("k{n:03}"),
+        value: "v".repeat(64 << 10),
+        version: 1,
+        expires_at: None,
+    });
+    house.state.lock().expect("a lock").extend(large.map(|entry| (Scope::Plugin, entry)));
+    let mut run = run_with(house, |_| {});
+    let mut read = 0;
+    for n in 0..600 {
+        match state::Host::get(&mut run, "plugin".to_owned(), format!("k{n:03}")).await {
+            Ok(answer) => read += answer.expect("allowed").expect("there").len(),
+            Err(stopped) => {
+                assert!(stopped.to_string().contains("pass less"), "{stopped}");
+                break;
+            }
+        }
+    }
+    assert!(read < run.settings.host_call_bytes, "{read} bytes");
+}
+
 #[tokio::test]
 async fn state_counts_compares_and_keeps_its_time_to_live() {
     let mut run = run();
@@ -201,6 +226,23 @@ async fn a_chat_shows_who_answers_and_how_long_it_is_open() {
         0,
         "no message of the customer"
     );
+}
+
+/// A tag is an event, and may call the plugin that put it.
+#[tokio::test]
+async fn at_the_bound_of_depth_people_and_chats_are_not_changed() {
+    let mut run = run();
+    let mut call = run.call.as_ref().clone();
+    let event = Event { depth: crate::model::MAX_DEPTH, ..call.event.as_ref().clone() };
+    call.event = Arc::new(event);
+    run.call = Arc::new(call);
+    let contact = || "con_1".to_owned();
+    let tagged = contacts::Host::tag(&mut run, contact(), "a".to_owned(), String::new()).await;
+    assert_eq!(code(tagged), "denied");
+    let handed = chats::Host::hand_over(&mut run, "cht_1".to_owned(), String::new()).await;
+    assert_eq!(code(handed), "denied");
+    good(contacts::Host::get(&mut run, contact()).await);
+    assert_eq!(run.effects, []);
 }
 
 #[tokio::test]

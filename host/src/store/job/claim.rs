@@ -9,20 +9,37 @@ use crate::model::{JobKind, Millis};
 use crate::store::sql::{Column, Sql, with_list};
 use crate::store::{Backend, Store};
 
-/// The jobs that this process holds, and how many claims of each. On SQLite this alone is the claim,
-/// since one process owns the file; on PostgreSQL the claim is in the row, and this is what to renew.
+/// The jobs that this process holds. On SQLite this alone is the claim, since one process owns the
+/// file; on PostgreSQL the claim is in the row, and this is what to renew.
 #[derive(Clone, Debug, Default)]
-pub struct Leases(Arc<Mutex<HashMap<String, (JobKind, u32)>>>);
+pub struct Leases(Arc<Mutex<HashMap<String, Lease>>>);
+
+#[derive(Debug)]
+struct Lease {
+    kind: JobKind,
+    team_id: String,
+    /// How many claims hold it: it may come back before its last one is released.
+    claims: u32,
+}
 
 impl Leases {
-    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, (JobKind, u32)>> {
+    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, Lease>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The jobs of a kind that are held now.
     fn of_kind(&self, kind: JobKind) -> HashSet<String> {
         let held = self.held();
-        held.iter().filter(|(_, (of, _))| *of == kind).map(|(id, _)| id.clone()).collect()
+        held.iter().filter(|(_, lease)| lease.kind == kind).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// How many jobs of a kind each team has among those held now.
+    fn of_teams(&self, kind: JobKind) -> BTreeMap<String, usize> {
+        let mut teams = BTreeMap::new();
+        for lease in self.held().values().filter(|lease| lease.kind == kind) {
+            *teams.entry(lease.team_id.clone()).or_insert(0) += 1;
+        }
+        teams
     }
 
     /// Keep the first of those that nobody holds, and hold them.
@@ -31,20 +48,26 @@ impl Leases {
         let free = |job: &Job| match held.entry(job.id.clone()) {
             Entry::Occupied(_) => false,
             Entry::Vacant(vacant) => {
-                vacant.insert((job.kind, 1));
+                vacant.insert(Lease { kind: job.kind, team_id: job.team_id.clone(), claims: 1 });
                 true
             }
         };
         jobs.into_iter().filter(free).take(limit).collect()
     }
 
-    /// Hold what was claimed in the rows; a job may come back before its last claim is released.
+    /// Hold what was claimed in the rows.
     fn hold(&self, jobs: &[Job]) {
         let mut held = self.held();
         for job in jobs {
-            held.entry(job.id.clone()).or_insert((job.kind, 0)).1 += 1;
+            let unheld = || Lease { kind: job.kind, team_id: job.team_id.clone(), claims: 0 };
+            held.entry(job.id.clone()).or_insert_with(unheld).claims += 1;
         }
     }
+}
+
+/// A team's share of so many places: a quarter is left to others, however long its own take.
+fn share(places: usize) -> usize {
+    places - places / 4
 }
 
 /// Which jobs to claim.
@@ -53,6 +76,8 @@ pub struct Wanted<'a> {
     pub kind: JobKind,
     /// Of one account only.
     pub account: Option<&'a str>,
+    /// So many places are free: with those that are held they are all there are, and one team may
+    /// have three quarters of them. An account has them to itself.
     pub limit: usize,
     pub now: Millis,
     /// How long the claim holds where it is not renewed, in milliseconds (PostgreSQL).
@@ -88,7 +113,7 @@ pub(in crate::store) async fn look(store: &Store, wanted: Wanted<'_>) -> sqlx::R
     // One that is settled and released while we read must not be taken for what it was before: so
     // all that were held at first are left out, and the reading reaches past them.
     let held = store.leases.of_kind(wanted.kind);
-    let reach = i64::try_from(wanted.limit + held.len()).unwrap_or(i64::MAX);
+    let reach = whole(wanted.limit + held.len());
     let mut sql = Sql::default();
     match wanted.account {
         Some(account) => push_ready(&mut sql, "*", wanted, "account_id", Err(account), reach),
@@ -96,17 +121,25 @@ pub(in crate::store) async fn look(store: &Store, wanted: Wanted<'_>) -> sqlx::R
             // CROSS JOIN keeps the order: for each team its oldest.
             sql.push("SELECT job.* FROM team CROSS JOIN job WHERE job.id IN (");
             push_ready(&mut sql, "id", wanted, "team_id", Ok("team.id"), reach);
-            sql.push(")");
+            sql.push(") ORDER BY job.due_at, job.place");
         }
     }
     let mut conn = store.read().await?;
     let found = sql.fetch(&mut conn).await?;
     drop(conn);
     let mut seen = Seen { jobs: Vec::with_capacity(found.len()), survivors: HashSet::new() };
+    let (mut teams, most) = (store.leases.of_teams(wanted.kind), share(wanted.limit + held.len()));
     for row in &found {
         let mut job = Job::from_row(row)?;
         if held.contains(&job.id) {
             continue;
+        }
+        if wanted.account.is_none() {
+            let taken = teams.entry(job.team_id.clone()).or_insert(0);
+            if *taken >= most {
+                continue;
+            }
+            *taken += 1;
         }
         if row.int("lease_until")? > 0 {
             job.attempts += 1;
@@ -147,7 +180,7 @@ async fn spend_attempts(store: &Store, ids: &[String]) -> sqlx::Result<()> {
 }
 
 async fn claim_in_rows(store: &Store, wanted: Wanted<'_>) -> sqlx::Result<Vec<Job>> {
-    let limit = i64::try_from(wanted.limit).unwrap_or(i64::MAX);
+    let limit = whole(wanted.limit);
     let mut sql = Sql::new(
         "UPDATE job SET attempts = attempts + CASE WHEN lease_until > 0 THEN 1 ELSE 0 END, lease = ",
     );
@@ -156,18 +189,33 @@ async fn claim_in_rows(store: &Store, wanted: Wanted<'_>) -> sqlx::Result<Vec<Jo
     match wanted.account {
         Some(account) => push_ready(&mut sql, "id", wanted, "account_id", Err(account), limit),
         None => {
-            sql.push("SELECT due.id FROM team CROSS JOIN LATERAL (SELECT id, ROW_NUMBER() OVER (ORDER BY due_at, place) AS turn FROM (");
+            let teams = store.leases.of_teams(wanted.kind);
+            let most = share(wanted.limit + teams.values().sum::<usize>());
+            // What a team holds already counts against its share; a first row that names none
+            // gives the columns their types.
+            sql.push("SELECT due.id FROM team LEFT JOIN (VALUES ('', 0)");
+            for (team_id, held) in teams {
+                sql.push(", (").bind(team_id).push(", ").bind(whole(held)).push(")");
+            }
+            sql.push(") AS held ON held.column1 = team.id CROSS JOIN LATERAL (SELECT id, ROW_NUMBER() OVER (ORDER BY due_at, place) AS turn FROM (");
             push_ready(&mut sql, "*", wanted, "team_id", Ok("team.id"), limit);
-            sql.push(") AS ready) AS due ORDER BY due.turn LIMIT ").bind(limit);
+            sql.push(") AS ready) AS due WHERE due.turn <= ").bind(whole(most));
+            sql.push(" - COALESCE(held.column2, 0) ORDER BY due.turn LIMIT ").bind(limit);
         }
     }
-    sql.push(") AND lease_until <= ").bind(wanted.now).push(" FOR UPDATE SKIP LOCKED) RETURNING *");
+    // Asked again of the row as it stands once it is locked: it may have been put back for later.
+    sql.push(") AND due_at <= ").bind(wanted.now).push(" AND lease_until <= ").bind(wanted.now);
+    sql.push(" FOR UPDATE SKIP LOCKED) RETURNING *");
     let mut tx = store.begin().await?;
     let jobs =
         sql.fetch(&mut tx).await?.iter().map(Job::from_row).collect::<sqlx::Result<Vec<_>>>()?;
     tx.commit().await?;
     store.leases.hold(&jobs);
     Ok(round_robin(jobs))
+}
+
+fn whole(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// The oldest unclaimed heads whose `column` is a text of the query (`Ok`) or a value (`Err`).
@@ -212,8 +260,8 @@ pub fn release<'a>(store: &Store, ids: impl IntoIterator<Item = &'a str>) {
     let mut held = store.leases.held();
     for id in ids {
         if let Entry::Occupied(mut claim) = held.entry(id.to_owned()) {
-            claim.get_mut().1 -= 1;
-            if claim.get().1 == 0 {
+            claim.get_mut().claims -= 1;
+            if claim.get().claims == 0 {
                 claim.remove();
             }
         }

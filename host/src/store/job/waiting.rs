@@ -78,8 +78,7 @@ pub async fn withdraw(
 ) -> sqlx::Result<Withdrawn> {
     let found = with_list(
         conn,
-        // Other jobs have subjects too: events, and timers by their names.
-        "SELECT * FROM job WHERE kind = 'send' AND stage = '' AND subject_id IN",
+        "SELECT * FROM job WHERE stage = '' AND subject_id IN",
         messages,
         if store.backend == Backend::Postgres { "FOR UPDATE" } else { "" },
     )
@@ -87,8 +86,11 @@ pub async fn withdraw(
     let mut jobs = Vec::new();
     for row in &found {
         let claimed = store.backend == Backend::Postgres && row.int("lease_until")? > now;
-        if !claimed {
-            jobs.push(Job::from_row(row)?);
+        let job = Job::from_row(row)?;
+        // Other jobs have subjects too: events, and timers by their names. (Named in the query, the
+        // kind would lead SQLite to the index of all sends.)
+        if !claimed && job.kind == JobKind::Send {
+            jobs.push(job);
         }
     }
     // On SQLite holding them here keeps the outbox from claiming them before this commits.
