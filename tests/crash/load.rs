@@ -14,7 +14,7 @@ use crate::support::Client;
 const WRITERS: usize = 4;
 const CHATS_EACH: usize = 5;
 /// Between two messages of one writer.
-const PAUSE: Duration = Duration::from_millis(25);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What was answered with a 2xx, and must therefore happen.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

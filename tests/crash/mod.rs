@@ -83,18 +83,18 @@ async fn kill_again_and_again(on: On, deduplicates: bool) -> Proof {
     host.until_ready().await;
     let accepted = load.stop().await;
     println!("{} accepted", accepted.len());
-    let proof = Proof::new(&host, accepted);
+    let mut proof = Proof::new(host, accepted);
     let begun = Instant::now();
     loop {
         let (missing, jobs) = (proof.missing().len(), proof.jobs().await);
         if jobs == 0 {
             break;
         }
-        let log = || host.log();
-        assert!(begun.elapsed() < REST, "{missing} answers missing, {jobs} jobs left\n{}", log());
+        let waited = begun.elapsed();
+        assert!(waited < REST, "{missing} answers missing, {jobs} jobs left\n{}", proof.host.log());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    host.stop();
+    proof.host.stop();
     assert_eq!(proof.jobs().await, 0, "jobs are left over");
     proof
 }
