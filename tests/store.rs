@@ -140,7 +140,8 @@ async fn a_renewed_claim_is_not_taken_over() {
 async fn nodes_that_claim_at_once_share_without_overlap() {
     let room = Room::new(On::Postgres).await;
     for n in 0..60 {
-        room.add("team_a", &[&format!("a{n:02}")], &format!("chat {n}")).await;
+        let team = if n % 2 == 0 { "team_a" } else { "team_b" };
+        room.add(team, &[&format!("a{n:02}")], &format!("chat {n}")).await;
     }
     let other = room.another_node().await;
     let mut all = Vec::new();
