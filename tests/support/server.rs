@@ -85,6 +85,18 @@ impl Server {
         Self { client, clock, team, account, config, running, data }
     }
 
+    /// Another machine on the same database, by the same clock.
+    pub async fn another_node(&self) -> Self {
+        let data = tempfile::tempdir().expect("a folder");
+        // Secrets are sealed with the key that all nodes share.
+        std::fs::copy(self.data.path().join("key"), data.path().join("key")).expect("the key");
+        let config = Config { data: data.path().to_owned(), ..self.config.clone() };
+        let running = App::start(config.clone(), self.clock.clone()).await.expect("a second node");
+        let client = Client::new(&format!("http://{}", running.addr), &self.client.key);
+        let (clock, team, account) = (self.clock.clone(), self.team.clone(), self.account.clone());
+        Self { client, clock, team, account, config, running, data }
+    }
+
     /// Another team on this server, with an account and a key of its own.
     pub async fn another_team(&self) -> (Client, String) {
         let (team, key) = new_team(self.house(), "second").await;
