@@ -88,7 +88,9 @@ impl Server {
     /// Another machine on the same database, by the same clock.
     pub async fn another_node(&self) -> Self {
         let data = tempfile::tempdir().expect("a folder");
-        // Secrets are sealed with the key that all nodes share.
+        // Nodes share the key that seals secrets, and the folder of the plugins' files.
+        let plugins = self.data.path().join("plugins");
+        std::os::unix::fs::symlink(plugins, data.path().join("plugins")).expect("a link");
         std::fs::copy(self.data.path().join("key"), data.path().join("key")).expect("the key");
         let config = Config { data: data.path().to_owned(), ..self.config.clone() };
         let running = App::start(config.clone(), self.clock.clone()).await.expect("a second node");
@@ -208,9 +210,10 @@ impl Server {
         self.stop().await;
     }
 
-    /// Stop the host, whatever is left.
-    pub async fn stop(self) {
+    /// Stop the host, whatever is left; gives its data folder.
+    pub async fn stop(self) -> TempDir {
         self.running.stop().await;
+        self.data
     }
 }
 
