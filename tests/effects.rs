@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Client, Server};
+use crate::support::{Client, Receiver, Server, with_manifest};
 
 both! {
     /// Neither the message nor the state nor the timer of a call that broke off is left, at any attempt.
@@ -25,6 +25,20 @@ both! {
             assert_eq!(letter["fault"], "exception", "{letter}");
             assert!(letter["reason"].as_str().is_some_and(|reason| reason.contains("as asked")), "{letter}");
         }
+        server.finish().await;
+    }
+
+    /// What a call asks of others happens at once, under a key by which they can tell a repeat.
+    async fn an_outgoing_request_carries_a_key_of_its_own(on: On) {
+        let (server, receiver) = (Server::start(on).await, Receiver::start().await);
+        let allowed = format!("http://{}", receiver.host);
+        server.install_bytes(with_manifest("probe", "http://127.0.0.1:9000", &allowed)).await;
+        for _ in 0..2 {
+            server.says("+15550101", &format!("http {}", receiver.url)).await;
+        }
+        assert_eq!(server.heard("+15550101").await, ["200 heard", "200 heard"]);
+        let keys: Vec<String> = receiver.requests().iter().map(|it| it.header("idempotency-key").to_owned()).collect();
+        assert!(keys.len() == 2 && !keys[0].is_empty() && keys[0] != keys[1], "{keys:?}");
         server.finish().await;
     }
 

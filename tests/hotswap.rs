@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::support::{Server, eventually, plugin, plugin_file};
+use crate::support::{Server, eventually, plugin_file, with_manifest};
 
 both! {
     /// The next event meets the new version; the install stays the same.
@@ -117,15 +117,4 @@ async fn answers(server: &Server) -> Option<String> {
 
 fn copy(name: &str, folder: &Path) {
     std::fs::copy(plugin_file(name), folder.join("upgrade.wasm")).expect("copied");
-}
-
-/// A built plugin with another manifest: `old` replaced by `new` in the one that it has.
-fn with_manifest(name: &str, old: &str, new: &str) -> Vec<u8> {
-    let toml = std::fs::read_to_string(format!(
-        "{}/../tests/guests/{name}/plugin.toml",
-        env!("CARGO_MANIFEST_DIR")
-    ));
-    let toml = toml.expect("its manifest");
-    assert!(toml.contains(old), "{toml}");
-    switchboard::plugin::manifest::embed(&plugin(name), &toml.replace(old, new)).expect("embedded")
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::support::Server;
+use crate::support::{Server, with_manifest};
 
 both! {
     /// Written one after the other, answered in that order, although chats run side by side.
@@ -44,6 +44,20 @@ both! {
         server.advance(120_000).await;
         server.advance(120_000).await;
         assert_eq!(server.heard("+15550101").await, ["done at attempt 3", "behind"]);
+        server.finish().await;
+    }
+
+    /// A plugin may say that its events do not depend on each other.
+    async fn in_a_relaxed_order_a_failing_event_holds_back_nobody(on: On) {
+        let server = Server::start(on).await;
+        let relaxed = with_manifest("probe", "id = \"probe\"", "id = \"probe\"\norder = \"relaxed\"");
+        server.install_bytes(relaxed).await;
+        server.says("+15550101", "fail-twice").await;
+        server.says("+15550101", "echo behind").await;
+        assert_eq!(server.heard("+15550101").await, ["behind"]);
+        server.advance(120_000).await;
+        server.advance(120_000).await;
+        assert_eq!(server.heard("+15550101").await, ["behind", "done at attempt 3"]);
         server.finish().await;
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Server;
+use crate::support::{Server, eventually};
 
 both! {
     /// The whole way, with every status on it.
@@ -31,6 +31,23 @@ both! {
             server.advance(900).await;
         }
         assert_eq!(statuses(&server).await, ["read", "read"]);
+        server.finish().await;
+    }
+
+    /// The customer's phone is quicker than the channel's answer: the receipts come before our own
+    /// commit of the send, and the answer does not take them back.
+    async fn a_receipt_before_the_answer_to_our_send_counts(on: On) {
+        let server = Server::start(on).await;
+        server.install("probe").await;
+        server.behave(json!({ "delivered_after": 0, "read_after": 0, "latency": 1000 })).await;
+        server.client.incoming(&server.account, "+15550101", "echo hello").await;
+        eventually("the receipts", async || {
+            let all = statuses(&server).await;
+            (all == ["read"]).then_some(())
+        })
+        .await;
+        server.advance(1_000).await;
+        assert_eq!(statuses(&server).await, ["read"]);
         server.finish().await;
     }
 

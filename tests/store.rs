@@ -151,6 +151,8 @@ async fn nodes_that_claim_at_once_share_without_overlap() {
             break;
         }
         all.extend(ids(&ours).into_iter().chain(ids(&theirs)));
+        room.finish(&ours).await;
+        other.finish(&theirs).await;
     }
     all.sort();
     let count = all.len();

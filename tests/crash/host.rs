@@ -11,8 +11,11 @@ use tempfile::TempDir;
 
 use crate::support::{Client, Database, On, eventually, plugin_file};
 
-/// The settings that differ from the defaults, as the environment gives them.
-const SETTINGS: [(&str, &str); 9] = [
+/// A setting as the environment gives it; a later one of the same name counts.
+pub type Setting = (&'static str, &'static str);
+
+/// The settings of all crash tests that differ from the defaults.
+const SETTINGS: [Setting; 9] = [
     // A kill is not the event's fault: it must not end in the dead letters.
     ("SWITCHBOARD_DELIVERY__ATTEMPTS", "1000000"),
     ("SWITCHBOARD_OUTBOX__ATTEMPTS", "1000000"),
@@ -28,12 +31,12 @@ const SETTINGS: [(&str, &str); 9] = [
 
 /// Where the channel deduplicates nobody is in doubt. Where it does not, a send is given up for lost
 /// long before its receipt could vouch for it, so that there are resends to look at.
-const CERTAIN: [(&str, &str); 3] = [
+pub const CERTAIN: [Setting; 3] = [
     ("SWITCHBOARD_SANDBOX__DEDUPLICATES", "true"),
     ("SWITCHBOARD_SANDBOX__DELIVERED_AFTER", "20"),
     ("SWITCHBOARD_SANDBOX__READ_AFTER", "40"),
 ];
-const IN_DOUBT: [(&str, &str); 4] = [
+pub const IN_DOUBT: [Setting; 4] = [
     ("SWITCHBOARD_SANDBOX__DEDUPLICATES", "false"),
     ("SWITCHBOARD_SANDBOX__DELIVERED_AFTER", "2000"),
     ("SWITCHBOARD_SANDBOX__READ_AFTER", "2100"),
@@ -53,11 +56,10 @@ pub struct Host {
 
 impl Host {
     /// On a new folder, with a team, an account and the probe.
-    pub async fn first_start(on: On, deduplicates: bool) -> Self {
+    pub async fn first_start(on: On, further: &[Setting]) -> Self {
         let data = tempfile::tempdir().expect("a folder");
         let database = Database::new(on).await.url;
-        let channel: &[_] = if deduplicates { &CERTAIN } else { &IN_DOUBT };
-        let all = SETTINGS.iter().chain(channel);
+        let all = SETTINGS.iter().chain(further);
         let mut settings: Vec<_> = all.map(|(name, value)| (*name, (*value).to_owned())).collect();
         settings.push(("SWITCHBOARD_DATABASE__URL", database.clone()));
         // Always the same port, so that the writers find it again.

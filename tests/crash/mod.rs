@@ -7,6 +7,7 @@
 
 mod host;
 mod load;
+mod poison;
 mod proof;
 
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::support::On;
-use host::Host;
+use host::{CERTAIN, Host, IN_DOUBT};
 use load::Load;
 use proof::Proof;
 
@@ -69,7 +70,7 @@ async fn kill_again_and_again(on: On, deduplicates: bool) -> Proof {
     println!("{on:?}, deduplicates: {deduplicates}, {kills} kills, SWITCHBOARD_CRASH_SEED={seed}");
     let mut chance = StdRng::seed_from_u64(seed);
 
-    let mut host = Host::first_start(on, deduplicates).await;
+    let mut host = Host::first_start(on, if deduplicates { &CERTAIN } else { &IN_DOUBT }).await;
     let load = Load::start(&host);
     for kill in 0..kills {
         // Now and then while it still starts and recovers.

@@ -83,3 +83,14 @@ pub fn plugin_file(name: &str) -> PathBuf {
 pub fn plugin(name: &str) -> Vec<u8> {
     std::fs::read(plugin_file(name)).expect("a built plugin can be read")
 }
+
+/// A built plugin with another manifest: `old` replaced by `new` in the one that it has.
+pub fn with_manifest(name: &str, old: &str, new: &str) -> Vec<u8> {
+    let toml = std::fs::read_to_string(format!(
+        "{}/../tests/guests/{name}/plugin.toml",
+        env!("CARGO_MANIFEST_DIR")
+    ));
+    let toml = toml.expect("its manifest");
+    assert!(toml.contains(old), "{toml}");
+    switchboard::plugin::manifest::embed(&plugin(name), &toml.replace(old, new)).expect("embedded")
+}

@@ -85,6 +85,20 @@ impl Server {
         Self { client, clock, team, account, config, running, data }
     }
 
+    /// Another machine on the same database, by the same clock.
+    pub async fn another_node(&self) -> Self {
+        let data = tempfile::tempdir().expect("a folder");
+        // Nodes share the key that seals secrets, and the folder of the plugins' files.
+        let plugins = self.data.path().join("plugins");
+        std::os::unix::fs::symlink(plugins, data.path().join("plugins")).expect("a link");
+        std::fs::copy(self.data.path().join("key"), data.path().join("key")).expect("the key");
+        let config = Config { data: data.path().to_owned(), ..self.config.clone() };
+        let running = App::start(config.clone(), self.clock.clone()).await.expect("a second node");
+        let client = Client::new(&format!("http://{}", running.addr), &self.client.key);
+        let (clock, team, account) = (self.clock.clone(), self.team.clone(), self.account.clone());
+        Self { client, clock, team, account, config, running, data }
+    }
+
     /// Another team on this server, with an account and a key of its own.
     pub async fn another_team(&self) -> (Client, String) {
         let (team, key) = new_team(self.house(), "second").await;
@@ -196,9 +210,10 @@ impl Server {
         self.stop().await;
     }
 
-    /// Stop the host, whatever is left.
-    pub async fn stop(self) {
+    /// Stop the host, whatever is left; gives its data folder.
+    pub async fn stop(self) -> TempDir {
         self.running.stop().await;
+        self.data
     }
 }
 
