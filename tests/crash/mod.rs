@@ -25,6 +25,9 @@ const KILLS: u32 = 30;
 /// How long the host may take, after the last kill, to finish all that it accepted.
 const REST: Duration = Duration::from_secs(90);
 
+/// Longer than the last receipt takes to come.
+const QUIET: Duration = Duration::from_secs(3);
+
 /// The channel knows our ids: every message answered, every schedule and timer fired, exactly once.
 async fn exactly_once(on: On) {
     let proof = kill_again_and_again(on, true).await;
@@ -86,9 +89,12 @@ async fn kill_again_and_again(on: On, deduplicates: bool) -> Proof {
     println!("{} accepted", accepted.len());
     let mut proof = Proof::new(host, accepted);
     let begun = Instant::now();
+    let mut quiet_since = None;
     loop {
         let (missing, jobs) = (proof.missing().len(), proof.jobs().await);
-        if jobs == 0 {
+        // A receipt still to come makes one more job: at rest is what stays at rest.
+        quiet_since = if jobs == 0 { quiet_since.or(Some(Instant::now())) } else { None };
+        if quiet_since.is_some_and(|since| since.elapsed() > QUIET) {
             break;
         }
         let waited = begun.elapsed();
