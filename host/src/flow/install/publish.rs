@@ -80,7 +80,12 @@ pub async fn activate(
     let version = version
         .filter(|version| version.plugin_id == install.plugin_id)
         .ok_or_else(|| InstallError::NotFound(format!("version {version_id:?} of this plugin")))?;
+    // Removed meanwhile: it stays so.
     let before = plugin::install(&mut tx, team_id, &install.id).await?;
+    let before = before.filter(|before| before.state != InstallState::Removed);
+    if before.is_none() {
+        return Err(InstallError::NotFound(format!("plugin {key:?}")));
+    }
     let change = Change { consent, accounts: None, config: None };
     let install = publish(house, &mut tx, team_id, version, before, change).await?;
     house.commit(tx).await?;

@@ -301,12 +301,15 @@ pub async fn renew(store: &Store, until: Millis) -> sqlx::Result<()> {
     }
     let mut conn = store.read().await?;
     for part in ids.chunks(512) {
+        // What is being settled needs no lease, and to wait for it in another order than its
+        // settlement takes its rows would be a deadlock.
         let mut sql = Sql::new("UPDATE job SET lease_until = ");
         sql.bind(until)
-            .push(" WHERE lease = ")
+            .push(" WHERE id IN (SELECT id FROM job WHERE lease = ")
             .bind(store.node)
             .push(" AND lease_until > 0 AND id IN ")
-            .bind_list(part);
+            .bind_list(part)
+            .push(" FOR UPDATE SKIP LOCKED)");
         sql.execute(&mut conn).await?;
     }
     Ok(())
