@@ -288,6 +288,7 @@ CREATE TABLE failure (
     reason TEXT NOT NULL
 );
 CREATE INDEX failure_event ON failure (event_id, install_id);
+CREATE INDEX failure_at ON failure (at);
 
 -- Events that a plugin could not handle, kept to be looked at and replayed.
 CREATE TABLE dead_letter (

@@ -36,7 +36,7 @@ pub async fn sweep(house: &House) -> anyhow::Result<()> {
         let mut tx = house.store.begin().await?;
         let gone = [
             event::purge(&mut tx, old, SET).await?,
-            plugin_log::purge_logs(&mut tx, old, SET).await?,
+            plugin_log::purge(&mut tx, old, SET).await?,
             state::purge(&mut tx, now, SET).await?,
             endpoint::purge_attempts(&mut tx, old, SET).await?,
             webhook::purge_replies(&mut tx, old, SET).await?,

@@ -36,13 +36,18 @@ pub async fn insert_logs(conn: &mut Conn, logs: &[LogRow]) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Forget log lines older than `before`; at most `limit`.
-pub async fn purge_logs(conn: &mut Conn, before: Millis, limit: i64) -> sqlx::Result<u64> {
-    let mut sql = Sql::new(
-        "DELETE FROM plugin_log WHERE id IN (SELECT id FROM plugin_log AS old WHERE at < ",
-    );
-    sql.bind(before).push(" LIMIT ").bind(limit).push(")");
-    sql.execute(conn).await
+/// Forget log lines and failed attempts older than `before`; at most `limit` of each. Gives how many
+/// went of the table that lost more.
+pub async fn purge(conn: &mut Conn, before: Millis, limit: i64) -> sqlx::Result<u64> {
+    let mut most = 0;
+    for table in ["plugin_log", "failure"] {
+        let mut sql = Sql::new(&format!(
+            "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} AS old WHERE at < "
+        ));
+        sql.bind(before).push(" LIMIT ").bind(limit).push(")");
+        most = most.max(sql.execute(conn).await?);
+    }
+    Ok(most)
 }
 
 /// An install's log in order, after the line with id `after`.

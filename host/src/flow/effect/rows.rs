@@ -11,7 +11,7 @@ use crate::flow::send::{self, Draft};
 use crate::flow::timers::{self, Fire};
 use crate::flow::{House, record};
 use crate::model::{
-    Effect, Event, EventKind, FaultClass, InstallState, Millis, OptIn, Scope, Status,
+    Effect, Event, EventKind, FaultClass, InstallState, Millis, OptIn, Recipient, Scope, Status,
 };
 use crate::plugin::{Fault, Outcome, Verdict};
 use crate::store::dead_letter::DeadLetter;
@@ -258,7 +258,8 @@ impl Rows {
                 client_id: None,
                 depth: event.depth + 1,
                 place: numbers.next(&event.team_id),
-                opt_out_notice: opts_out(outcome, &event.contact_id),
+                opt_out_notice: *to == Recipient::Chat(event.chat_id.clone())
+                    && opts_out(outcome, &event.contact_id),
             }),
             Effect::MarkRead { message_id } => {
                 self.jobs.extend(send::read_signal(house, conn, &event.team_id, message_id).await?);
