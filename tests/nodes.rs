@@ -75,7 +75,12 @@ async fn a_node_that_stops_leaves_its_work_to_the_other() {
     let journal = std::fs::read_to_string(data.path().join("sandbox.jsonl")).expect("its journal");
     let before = journal.lines().filter(|line| line.contains(r#""line":"call""#)).count();
     // An account has one sender; it is another's when the lease of the one that is gone ends.
-    second.advance(60_000).await;
+    eventually("the other node to look again", async || {
+        second.clock.advance(5_000);
+        (second.due_jobs().await == 0).then_some(())
+    })
+    .await;
+    second.drain().await;
     let after = second.client.outgoing(&second.account).await.len();
     assert_eq!(before + after, 20, "{before} before, {after} after");
     second.stop().await;

@@ -16,6 +16,7 @@ const START: Duration = Duration::from_secs(60);
 /// Runs the server (its arguments, in the folder `$0`) until its own input ends, then stops it and
 /// removes the folder. The input is a pipe from this program, so it ends however this program does.
 const SUPERVISE: &str = r#"
+trap '' HUP INT TERM
 "$@" > log 2>&1 &
 read -r _
 kill -INT $!
