@@ -219,11 +219,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_set_is_split_into_few_sizes_and_loses_no_row() {
+    fn a_set_is_split_into_few_sizes() {
         let rows: Vec<u32> = (0..203).collect();
         let sizes: Vec<usize> = powers_of_two(&rows).map(<[u32]>::len).collect();
         assert_eq!(sizes, [64, 64, 64, 8, 2, 1]);
-        assert_eq!(powers_of_two(&rows).flatten().copied().collect::<Vec<_>>(), rows);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_set_that_is_split_loses_no_row(count in 0..500_u32) {
+            let rows: Vec<u32> = (0..count).collect();
+            let parts: Vec<&[u32]> = powers_of_two(&rows).collect();
+            assert!(parts.iter().all(|part| part.len().is_power_of_two() && part.len() <= SET));
+            assert_eq!(parts.concat(), rows);
+        }
     }
 
     #[test]

@@ -329,3 +329,38 @@ pub async fn recover(store: &Store, now: Millis) -> sqlx::Result<u64> {
     tx.commit().await?;
     Ok(count)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn jobs(of: &[(u8, Millis)]) -> Vec<Job> {
+        let job = |(number, (team, due_at)): (usize, &(u8, Millis))| {
+            Job::new(format!("job_{number}"), &format!("team_{team}"), JobKind::Event, *due_at)
+        };
+        of.iter().enumerate().map(job).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_claim_goes_round_the_teams(of in prop::collection::vec((0..5_u8, 0..100_i64), 0..60)) {
+            let fair = round_robin(jobs(&of));
+            prop_assert_eq!(fair.len(), of.len());
+            let mut turns: BTreeMap<&str, usize> = BTreeMap::new();
+            let mut last: BTreeMap<&str, Millis> = BTreeMap::new();
+            let mut round = 0;
+            for job in &fair {
+                // Nobody has a second turn before everybody who has jobs had the first.
+                let turn = turns.entry(&job.team_id).or_default();
+                *turn += 1;
+                prop_assert!(*turn >= round, "{} came late", job.team_id);
+                round = *turn;
+                // A team's own come in the order in which they were due.
+                let before = last.insert(&job.team_id, job.due_at);
+                prop_assert!(before.is_none_or(|before| before <= job.due_at));
+            }
+        }
+    }
+}
