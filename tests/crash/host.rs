@@ -36,11 +36,13 @@ pub const CERTAIN: [Setting; 3] = [
     ("SWITCHBOARD_SANDBOX__DELIVERED_AFTER", "20"),
     ("SWITCHBOARD_SANDBOX__READ_AFTER", "40"),
 ];
-pub const IN_DOUBT: [Setting; 4] = [
+pub const IN_DOUBT: [Setting; 5] = [
     ("SWITCHBOARD_SANDBOX__DEDUPLICATES", "false"),
-    ("SWITCHBOARD_SANDBOX__DELIVERED_AFTER", "2000"),
-    ("SWITCHBOARD_SANDBOX__READ_AFTER", "2100"),
+    ("SWITCHBOARD_SANDBOX__DELIVERED_AFTER", "6000"),
+    ("SWITCHBOARD_SANDBOX__READ_AFTER", "6100"),
     ("SWITCHBOARD_OUTBOX__DOUBT_WINDOW", "300"),
+    // A call is under way at most instants, so that most kills leave one in doubt.
+    ("SWITCHBOARD_SANDBOX__LATENCY", "15"),
 ];
 
 pub struct Host {
