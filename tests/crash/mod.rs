@@ -26,7 +26,7 @@ const KILLS: u32 = 30;
 const REST: Duration = Duration::from_secs(90);
 
 /// Longer than the last receipt takes to come.
-const QUIET: Duration = Duration::from_secs(3);
+const QUIET: Duration = Duration::from_secs(7);
 
 /// The channel knows our ids: every message answered, every schedule and timer fired, exactly once.
 async fn exactly_once(on: On) {
