@@ -176,14 +176,9 @@ async fn tenant(running: &Running, wasm: &[u8], number: usize) -> Result<String>
     let house = &running.house;
     let (team_id, now) = (house.clock.id("team"), house.clock.now());
     let account = Account {
-        id: house.clock.id("acc"),
-        team_id: team_id.clone(),
-        channel: ChannelType::Sandbox,
-        nickname: String::new(),
         phone: format!("+1555{number:07}"),
         state: AccountState::Open,
-        reason: String::new(),
-        created_at: now,
+        ..Account::new(house.clock.id("acc"), &team_id, ChannelType::Sandbox, now)
     };
     let mut tx = house.store.begin().await?;
     team::insert(&mut tx, &team_id, "bench", now).await?;

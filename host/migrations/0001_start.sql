@@ -30,6 +30,8 @@ CREATE TABLE account (
     phone TEXT NOT NULL,
     state TEXT NOT NULL,
     reason TEXT NOT NULL,
+    -- JSON: what its owner set for it.
+    settings TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     -- The node that sends for this account, and until when (PostgreSQL; one process needs no lease).
     sender BIGINT NOT NULL DEFAULT 0,

@@ -240,14 +240,10 @@ async fn new_team(house: &House, name: &str) -> (String, String) {
 /// An open sandbox account.
 async fn new_account(house: &House, team: &str, phone: &str) -> String {
     let account = Account {
-        id: house.clock.id("acc"),
-        team_id: team.to_owned(),
-        channel: ChannelType::Sandbox,
         nickname: "Shop".to_owned(),
         phone: phone.to_owned(),
         state: AccountState::Open,
-        reason: String::new(),
-        created_at: house.clock.now(),
+        ..Account::new(house.clock.id("acc"), team, ChannelType::Sandbox, house.clock.now())
     };
     let mut tx = house.store.begin().await.expect("a transaction");
     store::account::insert(&mut tx, &account).await.expect("an account");

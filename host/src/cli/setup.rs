@@ -77,14 +77,10 @@ async fn sandbox_account(conn: &mut Conn, clock: &Clock, team_id: &str) -> anyho
         return Ok(known.id);
     }
     let account = Account {
-        id: clock.id("acc"),
-        team_id: team_id.to_owned(),
-        channel: ChannelType::Sandbox,
         nickname: "Demo shop".to_owned(),
         phone: "+15550100000".to_owned(),
         state: AccountState::Open,
-        reason: String::new(),
-        created_at: clock.now(),
+        ..Account::new(clock.id("acc"), team_id, ChannelType::Sandbox, clock.now())
     };
     account::insert(conn, &account).await?;
     Ok(account.id)

@@ -12,6 +12,7 @@ pub mod outbox;
 pub mod reads;
 pub mod record;
 pub mod registry;
+pub mod rules;
 pub mod send;
 pub mod timers;
 pub mod upkeep;

@@ -9,8 +9,9 @@ use serde_json::json;
 use super::House;
 use super::batch::Work;
 use super::inbound::new_chat;
+use super::rules::{self, Case, Refused, refuse};
 use crate::model::{
-    Account, Chat, Content, Direction, JobKind, Message, OptIn, Recipient, SendOptions, Status,
+    Account, Chat, Content, Direction, JobKind, Message, Recipient, SendOptions, Status,
 };
 use crate::store::job::Job;
 use crate::store::message::{Forward, NewMessage, Options};
@@ -173,18 +174,6 @@ pub struct Request {
     pub client_id: Option<String>,
 }
 
-/// Why a message was not queued: a stable code, and what to do.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{message}")]
-pub struct Refused {
-    pub code: &'static str,
-    pub message: String,
-}
-
-fn refuse(code: &'static str, message: impl Into<String>) -> Refused {
-    Refused { code, message: message.into() }
-}
-
 /// Queue a message. `Ok` means committed; the inner result says whether it was taken.
 ///
 /// # Errors
@@ -231,26 +220,37 @@ async fn accept(house: &House, request: &Request) -> anyhow::Result<Result<Accep
     let Some(account) = account else {
         return Ok(Err(refuse("account_not_found", "name one of your accounts in `account`")));
     };
-    let (to, contact) = match known {
+    let (to, chat, contact) = match known {
         Some(chat) => {
             let contact = contact::get(&mut conn, team_id, &chat.contact_id).await?;
-            (Recipient::Chat(chat.id), contact)
+            (Recipient::Chat(chat.id.clone()), Some(chat), contact)
         }
         None if is_phone(&request.to) => {
             let contact = contact::by_phone(&mut conn, team_id, &request.to).await?;
-            (
-                Recipient::Phone { account_id: account.id.clone(), phone: request.to.clone() },
-                contact,
-            )
+            let chat = match &contact {
+                Some(contact) => chat::between(&mut conn, &account.id, &contact.id).await?,
+                None => None,
+            };
+            let to = Recipient::Phone { account_id: account.id.clone(), phone: request.to.clone() };
+            (to, chat, contact)
         }
         None => {
             let hint = "`to` is a phone number such as +15550001111, or the id of a chat";
             return Ok(Err(refuse("invalid_phone_number", hint)));
         }
     };
-    let is_note = matches!(request.content, Content::Note { .. });
-    if !is_note && contact.is_some_and(|contact| contact.opt_in == OptIn::Out) {
-        return Ok(Err(refuse("opted_out", "this contact has opted out of messages")));
+    let now = house.clock.now();
+    let case = Case {
+        account: &account,
+        chat: chat.as_ref(),
+        contact: contact.as_ref(),
+        content: &request.content,
+        opt_out_notice: false,
+        due_at: request.options.due_at.unwrap_or(now),
+        now,
+    };
+    if let Err(refused) = rules::check(&case) {
+        return Ok(Err(refused));
     }
     let draft = Draft {
         message_id: house.clock.id("msg"),

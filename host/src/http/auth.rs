@@ -1,6 +1,6 @@
 //! Who calls: the API key, its team, and how often it may call.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{FromRequestParts, Request, State};
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::ApiError;
 use crate::flow::House;
-use crate::model::Millis;
+use crate::model::{ApiScope, Millis};
 use crate::store::team;
 
 /// The team that a request is made for; handlers take it as an argument.
@@ -22,6 +22,8 @@ use crate::store::team;
 pub struct Caller {
     pub team_id: String,
     pub key_id: String,
+    /// What it may do.
+    pub scopes: Arc<BTreeSet<ApiScope>>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
@@ -62,6 +64,20 @@ pub async fn guard(State(gate): State<Arc<Gate>>, mut request: Request, next: Ne
     response
 }
 
+/// Let a caller through who has the scope.
+pub async fn require(
+    State(scope): State<ApiScope>,
+    caller: Caller,
+    request: Request,
+    next: Next,
+) -> Response {
+    if caller.scopes.contains(&scope) {
+        next.run(request).await
+    } else {
+        ApiError::missing_scope(scope).into_response()
+    }
+}
+
 async fn caller(house: &House, headers: &HeaderMap) -> Result<Caller, ApiError> {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let key = given
@@ -72,7 +88,8 @@ async fn caller(house: &House, headers: &HeaderMap) -> Result<Caller, ApiError> 
     // What is looked up is a hash: how long that takes tells nothing about a key.
     let found = team::key_by_hash(&mut conn, &hash(key.trim())).await?;
     let (key_id, team_id) = found.ok_or_else(ApiError::unauthorized)?;
-    Ok(Caller { team_id, key_id })
+    let scopes = Arc::new(ApiScope::ALL.iter().copied().collect());
+    Ok(Caller { team_id, key_id, scopes })
 }
 
 /// A new API key.

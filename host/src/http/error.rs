@@ -4,11 +4,11 @@ use axum::Json;
 use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
 
+use super::openapi::{Problem, Refusal};
 use crate::flow::install::InstallError;
-use crate::flow::send::Refused;
-use crate::model::ContentError;
+use crate::flow::rules::Refused;
+use crate::model::{ApiScope, ContentError};
 use crate::store::StoreError;
 
 /// A refusal, or a failure of ours whose detail goes to the log and nowhere else.
@@ -52,6 +52,15 @@ impl ApiError {
         )
     }
 
+    /// 403 `missing_scope`.
+    pub fn missing_scope(scope: ApiScope) -> Self {
+        let message = format!(
+            "this key or token may not do that: it needs the scope {scope:?}",
+            scope = scope.as_str()
+        );
+        Self::new(StatusCode::FORBIDDEN, "missing_scope", message)
+    }
+
     /// 429 `rate_limited`, to be tried again after so many seconds.
     pub fn rate_limited(retry_after: i64) -> Self {
         let message = format!("too many requests with this key; try again in {retry_after} s");
@@ -74,12 +83,14 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut body = json!({
-            "error": { "code": self.code, "message": self.message, "status": self.status.as_u16() }
-        });
-        if !self.details.is_empty() {
-            body["error"]["details"] = self.details.into();
-        }
+        let body = Refusal {
+            error: Problem {
+                code: self.code,
+                message: self.message,
+                status: self.status.as_u16(),
+                details: self.details,
+            },
+        };
         let mut response = (self.status, Json(body)).into_response();
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -172,6 +183,8 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     async fn body(error: ApiError) -> (StatusCode, serde_json::Value) {

@@ -7,6 +7,7 @@ mod extract;
 mod health;
 pub mod metrics;
 mod observe;
+pub mod openapi;
 mod plugin_webhook;
 mod router;
 pub mod sandbox;

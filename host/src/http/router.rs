@@ -6,9 +6,13 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
-use axum::routing::{any, delete, get, post, put};
+use axum::routing::{any, get};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
 
 use super::api::{
     accounts, chats, contacts, dead_letters, endpoints, events, keys, messages, plugins,
@@ -16,18 +20,20 @@ use super::api::{
 use super::auth::{self, Gate};
 use super::error::ApiError;
 use super::wiring::Phones;
-use super::{health, metrics, observe, plugin_webhook, sandbox};
+use super::{health, metrics, observe, openapi, plugin_webhook, sandbox};
 use crate::flow::House;
+use crate::model::ApiScope;
 
 /// The whole HTTP surface. Event streams end when `stop` is cancelled.
 pub fn router(house: Arc<House>, stop: CancellationToken) -> Router {
-    let mut router = Router::new()
+    let (api, description) = api(&house);
+    let mut router = api
+        .merge(openapi::page(description))
         .route("/healthz", get(health::lives))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))
         .route("/x/{install}", any(plugin_webhook::receive_root))
         .route("/x/{install}/{*path}", any(plugin_webhook::receive))
-        .nest("/api/v1", api(&house))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .with_state(house.clone());
@@ -41,59 +47,75 @@ pub fn router(house: Arc<House>, stop: CancellationToken) -> Router {
         .layer(from_fn_with_state(house, observe::request))
 }
 
-/// Everything that needs an API key.
-fn api(house: &Arc<House>) -> Router<Arc<House>> {
+/// The API: what each route needs, and who answers. A route's path stands with its handler.
+fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
+    use ApiScope::*;
     let upload = DefaultBodyLimit::max(house.config.plugins.max_size);
-    Router::new()
-        .route("/accounts", get(accounts::list).post(accounts::create))
-        .route("/accounts/{id}", get(accounts::get).patch(accounts::rename))
-        .route("/accounts/{id}/open", post(accounts::open))
-        .route("/accounts/{id}/close", post(accounts::close))
-        .route("/accounts/{id}/qr", get(accounts::qr))
-        .route("/messages", post(messages::send))
-        .route("/messages/{id}", get(messages::get).delete(messages::cancel))
-        .route("/contacts", get(contacts::list))
-        .route("/contacts/{contact}", get(contacts::get))
-        .route("/contacts/{contact}/messages", get(contacts::messages))
-        .route("/chats", get(chats::list))
-        .route("/chats/{id}", get(chats::get))
-        .route("/chats/{id}/messages", get(chats::messages))
-        .route("/chats/{id}/assignment", put(chats::assign).delete(chats::hand_back))
-        .route("/chats/{id}/read", post(chats::mark_read))
-        .route("/events", get(events::pull))
-        .route("/events/stream", get(events::stream))
-        .route("/plugins", get(plugins::list).post(plugins::upload).layer(upload))
-        .route("/plugins/order", put(plugins::reorder))
-        .route("/plugins/{id}", get(plugins::get).delete(plugins::remove))
-        .route("/plugins/{id}/versions", get(plugins::versions))
-        .route("/plugins/{id}/activate", post(plugins::activate))
-        .route("/plugins/{id}/rollback", post(plugins::rollback))
-        .route("/plugins/{id}/accounts", put(plugins::set_accounts))
-        .route("/plugins/{id}/config", get(plugins::config).put(plugins::set_config))
-        .route("/plugins/{id}/grants", get(plugins::grants).put(plugins::set_grants))
-        .route("/plugins/{id}/secrets", get(plugins::secrets))
-        .route(
-            "/plugins/{id}/secrets/{name}",
-            put(plugins::set_secret).delete(plugins::delete_secret),
-        )
-        .route("/plugins/{id}/suspend", post(plugins::suspend))
-        .route("/plugins/{id}/resume", post(plugins::resume))
-        .route("/plugins/{id}/logs", get(plugins::logs))
-        .route("/plugins/{id}/state", get(plugins::state))
-        .route("/plugins/{id}/replay", post(dead_letters::replay_all))
-        .route("/dead-letters", get(dead_letters::list))
-        .route("/dead-letters/{id}", get(dead_letters::get))
-        .route("/dead-letters/{id}/replay", post(dead_letters::replay))
-        .route("/endpoints", get(endpoints::list).post(endpoints::create))
-        .route(
-            "/endpoints/{id}",
-            get(endpoints::get).patch(endpoints::change).delete(endpoints::delete),
-        )
-        .route("/endpoints/{id}/attempts", get(endpoints::attempts))
-        .route("/endpoints/{id}/test", post(endpoints::test))
-        .route("/keys", get(keys::list).post(keys::create))
-        .route("/keys/{id}", delete(keys::delete))
-        .route_layer(from_fn_with_state(Arc::new(Gate::new(house.clone())), auth::guard))
+    let table: Vec<(ApiScope, UtoipaMethodRouter<Arc<House>>)> = vec![
+        (AccountsRead, routes!(accounts::list)),
+        (AccountsWrite, routes!(accounts::create)),
+        (AccountsRead, routes!(accounts::get)),
+        (AccountsWrite, routes!(accounts::rename)),
+        (AccountsWrite, routes!(accounts::open)),
+        (AccountsWrite, routes!(accounts::close)),
+        (AccountsRead, routes!(accounts::qr)),
+        (MessagesSend, routes!(messages::send)),
+        (MessagesRead, routes!(messages::get)),
+        (MessagesSend, routes!(messages::cancel)),
+        (ContactsRead, routes!(contacts::list)),
+        (ContactsRead, routes!(contacts::get)),
+        (MessagesRead, routes!(contacts::messages)),
+        (ChatsRead, routes!(chats::list)),
+        (ChatsRead, routes!(chats::get)),
+        (MessagesRead, routes!(chats::messages)),
+        (ChatsWrite, routes!(chats::assign)),
+        (ChatsWrite, routes!(chats::hand_back)),
+        (ChatsWrite, routes!(chats::mark_read)),
+        (EventsRead, routes!(events::pull)),
+        (EventsRead, routes!(events::stream)),
+        (PluginsRead, routes!(plugins::list)),
+        (PluginsWrite, routes!(plugins::upload).layer(upload)),
+        (PluginsWrite, routes!(plugins::reorder)),
+        (PluginsRead, routes!(plugins::get)),
+        (PluginsWrite, routes!(plugins::remove)),
+        (PluginsRead, routes!(plugins::versions)),
+        (PluginsWrite, routes!(plugins::activate)),
+        (PluginsWrite, routes!(plugins::rollback)),
+        (PluginsWrite, routes!(plugins::set_accounts)),
+        (PluginsRead, routes!(plugins::config)),
+        (PluginsWrite, routes!(plugins::set_config)),
+        (PluginsRead, routes!(plugins::grants)),
+        (PluginsWrite, routes!(plugins::set_grants)),
+        (PluginsRead, routes!(plugins::secrets)),
+        (PluginsWrite, routes!(plugins::set_secret)),
+        (PluginsWrite, routes!(plugins::delete_secret)),
+        (PluginsWrite, routes!(plugins::suspend)),
+        (PluginsWrite, routes!(plugins::resume)),
+        (PluginsRead, routes!(plugins::logs)),
+        (PluginsRead, routes!(plugins::state)),
+        (PluginsWrite, routes!(dead_letters::replay_all)),
+        (PluginsRead, routes!(dead_letters::list)),
+        (PluginsRead, routes!(dead_letters::get)),
+        (PluginsWrite, routes!(dead_letters::replay)),
+        (EndpointsRead, routes!(endpoints::list)),
+        (EndpointsWrite, routes!(endpoints::create)),
+        (EndpointsRead, routes!(endpoints::get)),
+        (EndpointsWrite, routes!(endpoints::change)),
+        (EndpointsWrite, routes!(endpoints::delete)),
+        (EndpointsRead, routes!(endpoints::attempts)),
+        (EndpointsWrite, routes!(endpoints::test)),
+        (TeamRead, routes!(keys::list)),
+        (TeamWrite, routes!(keys::create)),
+        (TeamWrite, routes!(keys::delete)),
+    ];
+    let mut api = OpenApiRouter::new();
+    for (scope, routes) in table {
+        let routes = openapi::guarded(scope, routes);
+        api = api.routes(routes.layer(from_fn_with_state(scope, auth::require)));
+    }
+    let gate = Arc::new(Gate::new(house.clone()));
+    let guarded = api.route_layer(from_fn_with_state(gate, auth::guard));
+    OpenApiRouter::with_openapi(openapi::Api::openapi()).nest("/api/v1", guarded).split_for_parts()
 }
 
 async fn unknown(uri: Uri) -> ApiError {

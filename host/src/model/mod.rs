@@ -1,10 +1,14 @@
 //! The vocabulary: plain data that every part of the house speaks. No I/O, no clock, no SQL.
 
+mod access;
+mod account;
 mod content;
 mod effect;
 mod event;
 mod words;
 
+pub use access::ApiScope;
+pub use account::{Account, AccountSettings};
 pub use content::{
     Button, Content, ContentError, Interactive, Location, Media, Reaction, Reply, Row,
 };
@@ -18,23 +22,6 @@ use serde::{Deserialize, Serialize};
 
 /// A moment, in milliseconds since the Unix epoch. Only [`crate::clock`] knows the present one.
 pub type Millis = i64;
-
-/// One number on one channel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Account {
-    pub id: String,
-    pub team_id: String,
-    #[serde(rename = "type")]
-    pub channel: ChannelType,
-    /// For display only.
-    pub nickname: String,
-    /// E.164, with the plus; empty until the channel tells it.
-    pub phone: String,
-    pub state: AccountState,
-    /// Why it is in that state, for people; empty where there is nothing to say.
-    pub reason: String,
-    pub created_at: Millis,
-}
 
 /// One person, whatever number or alias they write from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

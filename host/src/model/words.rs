@@ -1,15 +1,19 @@
 //! Closed sets of words, each written the same way in the API, in JSON and in the database.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// An enum whose cases are words: `as_str`, `FromStr`, `Display` and serde agree.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$case_doc:meta])* $case:ident = $word:literal),+ $(,)? }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
         pub enum $name { $($(#[$case_doc])* #[serde(rename = $word)] $case),+ }
 
         impl $name {
+            /// Every case, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$case),+];
+
             /// The word itself.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$case => $word),+ }
@@ -33,6 +37,8 @@ macro_rules! words {
         }
     };
 }
+
+pub(super) use words;
 
 words! {
     /// What carries an account's messages.

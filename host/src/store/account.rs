@@ -15,13 +15,14 @@ fn from_row(row: &AnyRow) -> sqlx::Result<Account> {
         phone: row.text("phone")?,
         state: row.word("state")?,
         reason: row.text("reason")?,
+        settings: row.json("settings")?,
         created_at: row.int("created_at")?,
     })
 }
 
 pub async fn insert(conn: &mut Conn, account: &Account) -> sqlx::Result<()> {
     let mut sql = Sql::new(
-        "INSERT INTO account (id, team_id, channel, nickname, phone, state, reason, created_at) VALUES (",
+        "INSERT INTO account (id, team_id, channel, nickname, phone, state, reason, settings, created_at) VALUES (",
     );
     sql.bind(account.id.clone()).push(", ").bind(account.team_id.clone()).push(", ");
     sql.bind(account.channel.as_str().to_owned())
@@ -29,7 +30,9 @@ pub async fn insert(conn: &mut Conn, account: &Account) -> sqlx::Result<()> {
         .bind(account.nickname.clone())
         .push(", ");
     sql.bind(account.phone.clone()).push(", ").bind(account.state.as_str().to_owned()).push(", ");
-    sql.bind(account.reason.clone()).push(", ").bind(account.created_at).push(")");
+    sql.bind(account.reason.clone()).push(", ");
+    sql.bind(serde_json::to_string(&account.settings).unwrap_or_default());
+    sql.push(", ").bind(account.created_at).push(")");
     sql.execute(conn).await?;
     Ok(())
 }

@@ -85,6 +85,17 @@ pub async fn get(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Optio
     sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
 }
 
+/// The chat of an account with a contact.
+pub async fn between(
+    conn: &mut Conn,
+    account_id: &str,
+    contact_id: &str,
+) -> sqlx::Result<Option<Chat>> {
+    let mut sql = Sql::new("SELECT * FROM chat WHERE account_id = ");
+    sql.bind(account_id.to_owned()).push(" AND contact_id = ").bind(contact_id.to_owned());
+    sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
+}
+
 /// Chats of any team, for jobs, which carry their team themselves.
 pub async fn by_ids(conn: &mut Conn, ids: &[String]) -> sqlx::Result<HashMap<String, Chat>> {
     let found = with_list(conn, "SELECT * FROM chat WHERE id IN", ids, "").await?;

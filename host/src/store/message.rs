@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::any::AnyRow;
 
-use super::Conn;
 use super::sql::{Column, Sql, rows, with_list};
-use crate::model::{Direction, Message, Millis, Status};
+use super::{Conn, chat, contact};
+use crate::model::{Chat, Contact, Direction, Message, Millis, Status};
 
 /// What a queued message still needs when it is sent.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -124,10 +124,10 @@ pub async fn history(
 pub struct Sendable {
     pub message: Message,
     pub options: Options,
-    /// The customer's phone number.
-    pub to: String,
-    /// The contact has opted out, and this message does not say so.
-    pub opted_out: bool,
+    pub chat: Chat,
+    pub contact: Contact,
+    /// It tells the contact that it was opted out, and may leave all the same.
+    pub opt_out_notice: bool,
     /// The channel's id of the message that it answers; empty where none.
     pub reply_to_provider: String,
 }
@@ -136,22 +136,36 @@ pub struct Sendable {
 pub async fn sendable(conn: &mut Conn, ids: &[String]) -> sqlx::Result<HashMap<String, Sendable>> {
     let found = with_list(
         conn,
-        "SELECT message.*, contact.phone AS contact_phone, answered.provider_id AS answered_provider_id, \
-         CASE WHEN contact.opt_in = 'out' AND message.opt_out_notice = 0 THEN 1 ELSE 0 END AS opted_out \
-         FROM message JOIN contact ON contact.id = message.contact_id \
+        "SELECT message.*, answered.provider_id AS answered_provider_id FROM message \
          LEFT JOIN message AS answered ON answered.id = message.reply_to AND answered.team_id = message.team_id \
          WHERE message.id IN",
         ids,
         "",
     )
     .await?;
+    let messages = found.iter().map(from_row).collect::<sqlx::Result<Vec<_>>>()?;
+    let mut chats: Vec<String> = messages.iter().map(|message| message.chat_id.clone()).collect();
+    let mut contacts: Vec<String> =
+        messages.iter().map(|message| message.contact_id.clone()).collect();
+    for ids in [&mut chats, &mut contacts] {
+        ids.sort_unstable();
+        ids.dedup();
+    }
+    let (chats, contacts) =
+        (chat::by_ids(conn, &chats).await?, contact::by_ids(conn, &contacts).await?);
     let mut sendable = HashMap::new();
-    for row in found {
+    for (row, message) in found.iter().zip(messages) {
+        let (Some(chat), Some(contact)) =
+            (chats.get(&message.chat_id), contacts.get(&message.contact_id))
+        else {
+            continue;
+        };
         let one = Sendable {
-            message: from_row(&row)?,
+            chat: chat.clone(),
+            contact: contact.clone(),
+            message,
             options: row.json("options")?,
-            to: row.text("contact_phone")?,
-            opted_out: row.int("opted_out")? != 0,
+            opt_out_notice: row.int("opt_out_notice")? != 0,
             reply_to_provider: row.maybe_text("answered_provider_id")?.unwrap_or_default(),
         };
         sendable.insert(one.message.id.clone(), one);

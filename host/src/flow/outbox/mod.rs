@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use super::House;
 use super::batch::Batcher;
+use super::rules::{self, Case, Refused};
 use crate::channel::{Channel, Outgoing, SendError, Signal};
 use crate::model::{Account, Content, JobKind, Millis, Status};
 use crate::store::job::{Job, Wanted};
@@ -233,12 +234,12 @@ impl Outbox {
             Next::GiveUp => return Ok(Left::in_doubt()),
             Next::Resend => sendable.message.possible_duplicate = true,
         }
-        if sendable.opted_out {
-            return Ok(Left::failed("opted-out", "the contact has opted out of messages"));
+        if let Err(refused) = self.check(account, &sendable) {
+            return Ok(Left::failed(refused.code, &refused.message));
         }
         self.pace(account).await;
         if sendable.options.typing {
-            self.show_typing(account, channel, &sendable.to).await;
+            self.show_typing(account, channel, &sendable.contact.phone).await;
         }
         // All that may take long is behind us: from here on bytes may leave.
         if self.stop.is_cancelled() || !self.stay_sender(account).await? {
@@ -250,16 +251,29 @@ impl Outbox {
         self.hand_over(account, channel, sendable).await
     }
 
+    /// The rules again, as things stand now.
+    fn check(&self, account: &Account, sendable: &Sendable) -> Result<(), Refused> {
+        rules::check(&Case {
+            account,
+            chat: Some(&sendable.chat),
+            contact: Some(&sendable.contact),
+            content: &sendable.message.content,
+            opt_out_notice: sendable.opt_out_notice,
+            due_at: sendable.message.due_at,
+            now: self.house.clock.now(),
+        })
+    }
+
     async fn hand_over(
         &self,
         account: &Account,
         channel: &dyn Channel,
         sendable: Sendable,
     ) -> anyhow::Result<Left> {
-        let Sendable { message, options, to, reply_to_provider, .. } = sendable;
+        let Sendable { message, options, contact, reply_to_provider, .. } = sendable;
         let outgoing = Outgoing {
             id: message.id.clone(),
-            to,
+            to: contact.phone,
             content: if options.randomise {
                 varied(message.content, &message.id)
             } else {

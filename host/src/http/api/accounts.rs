@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::channel::Channel;
 use crate::flow::House;
@@ -46,9 +47,9 @@ fn channel<'a>(house: &'a House, account: &Account) -> Result<&'a dyn Channel, A
     house.channels.get(account.channel).ok_or_else(missing)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct New {
+pub struct NewAccount {
     #[serde(rename = "type")]
     channel: ChannelType,
     #[serde(default)]
@@ -57,11 +58,12 @@ pub struct New {
     phone: Option<String>,
 }
 
-/// `POST /api/v1/accounts`
+/// Create accounts.
+#[utoipa::path(post, path = "/accounts", tag = "accounts", responses((status = 201, description = "Done", body = Value)))]
 pub async fn create(
     State(house): State<Arc<House>>,
     caller: Caller,
-    Json(new): Json<New>,
+    Json(new): Json<NewAccount>,
 ) -> Result<(StatusCode, axum::Json<Value>), ApiError> {
     if new.channel != ChannelType::Sandbox {
         return Err(ApiError::invalid(format!(
@@ -71,14 +73,10 @@ pub async fn create(
     }
     let phone = new.phone.map(|phone| phone_number(&phone, "phone")).transpose()?;
     let account = Account {
-        id: house.clock.id("acc"),
-        team_id: caller.team_id,
-        channel: new.channel,
         nickname: short_text(&new.nickname, "nickname", 100)?,
         state: if phone.is_some() { AccountState::Open } else { AccountState::Close },
         phone: phone.unwrap_or_default(),
-        reason: String::new(),
-        created_at: house.clock.now(),
+        ..Account::new(house.clock.id("acc"), &caller.team_id, new.channel, house.clock.now())
     };
     let mut tx = house.store.begin().await?;
     account::insert(&mut tx, &account).await?;
@@ -86,7 +84,8 @@ pub async fn create(
     Ok((StatusCode::CREATED, axum::Json(view(&account))))
 }
 
-/// `GET /api/v1/accounts`
+/// List accounts.
+#[utoipa::path(get, path = "/accounts", tag = "accounts", responses((status = 200, description = "Done", body = Value)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -99,7 +98,8 @@ pub async fn list(
     Ok(listed("accounts", accounts.iter().map(view).collect(), next))
 }
 
-/// `GET /api/v1/accounts/{id}`
+/// Get accounts.
+#[utoipa::path(get, path = "/accounts/{id}", tag = "accounts", responses((status = 200, description = "Done", body = Value)))]
 pub async fn get(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -108,18 +108,19 @@ pub async fn get(
     Ok(axum::Json(view(&own(&house, &caller.team_id, &id).await?)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Rename {
+pub struct AccountChange {
     nickname: String,
 }
 
-/// `PATCH /api/v1/accounts/{id}`
+/// Rename accounts.
+#[utoipa::path(patch, path = "/accounts/{id}", tag = "accounts", responses((status = 200, description = "Done", body = Value)))]
 pub async fn rename(
     State(house): State<Arc<House>>,
     caller: Caller,
     Path(id): Path<String>,
-    Json(rename): Json<Rename>,
+    Json(rename): Json<AccountChange>,
 ) -> Answer {
     let nickname = short_text(&rename.nickname, "nickname", 100)?;
     let mut tx = house.store.begin().await?;
@@ -130,7 +131,8 @@ pub async fn rename(
     Ok(axum::Json(view(&own(&house, &caller.team_id, &id).await?)))
 }
 
-/// `POST /api/v1/accounts/{id}/open`: begin to connect; the QR code follows.
+/// Begin to connect; the QR code follows.
+#[utoipa::path(post, path = "/accounts/{id}/open", tag = "accounts", responses((status = 200, description = "Done", body = Value)))]
 pub async fn open(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -143,7 +145,8 @@ pub async fn open(
     pairing(&house, &caller.team_id, &id).await
 }
 
-/// `POST /api/v1/accounts/{id}/close`
+/// Close accounts.
+#[utoipa::path(post, path = "/accounts/{id}/close", tag = "accounts", responses((status = 200, description = "Done", body = Value)))]
 pub async fn close(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -154,7 +157,8 @@ pub async fn close(
     pairing(&house, &caller.team_id, &id).await
 }
 
-/// `GET /api/v1/accounts/{id}/qr`: the code to scan now; null when none is pending.
+/// The code to scan now; null when none is pending.
+#[utoipa::path(get, path = "/accounts/{id}/qr", tag = "accounts", responses((status = 200, description = "Done", body = Value)))]
 pub async fn qr(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer {
     pairing(&house, &caller.team_id, &id).await
 }

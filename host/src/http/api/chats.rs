@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::messages::views;
 use crate::flow::{House, record, send};
@@ -35,7 +36,8 @@ async fn own(conn: &mut Conn, team_id: &str, id: &str) -> Result<Chat, ApiError>
     chat::get(conn, team_id, id).await?.ok_or_else(|| ApiError::not_found("chat", id))
 }
 
-/// `GET /api/v1/chats`
+/// List chats.
+#[utoipa::path(get, path = "/chats", tag = "chats", responses((status = 200, description = "Done", body = Value)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -47,7 +49,8 @@ pub async fn list(
     Ok(listed("chats", chats.iter().map(view).collect(), next))
 }
 
-/// `GET /api/v1/chats/{id}`
+/// Get chats.
+#[utoipa::path(get, path = "/chats/{id}", tag = "chats", responses((status = 200, description = "Done", body = Value)))]
 pub async fn get(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -56,7 +59,8 @@ pub async fn get(
     Ok(axum::Json(view(&own(&mut *house.store.read().await?, &caller.team_id, &id).await?)))
 }
 
-/// `GET /api/v1/chats/{id}/messages`: newest first.
+/// Newest first.
+#[utoipa::path(get, path = "/chats/{id}/messages", tag = "chats", responses((status = 200, description = "Done", body = Value)))]
 pub async fn messages(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -71,7 +75,7 @@ pub async fn messages(
     Ok(listed("messages", views(&mut conn, &found).await?, next))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Assignment {
     /// The person who answers from now on.
@@ -80,7 +84,8 @@ pub struct Assignment {
     reason: String,
 }
 
-/// `PUT /api/v1/chats/{id}/assignment`: a person answers; the plugins stay silent.
+/// A person answers; the plugins stay silent.
+#[utoipa::path(put, path = "/chats/{id}/assignment", tag = "chats", responses((status = 200, description = "Done", body = Value)))]
 pub async fn assign(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -97,7 +102,8 @@ pub async fn assign(
     hand(&house, &caller.team_id, &id, &who, &reason).await
 }
 
-/// `DELETE /api/v1/chats/{id}/assignment`: the plugins answer again.
+/// The plugins answer again.
+#[utoipa::path(delete, path = "/chats/{id}/assignment", tag = "chats", responses((status = 200, description = "Done", body = Value)))]
 pub async fn hand_back(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -133,7 +139,8 @@ async fn hand(house: &House, team_id: &str, id: &str, who: &str, reason: &str) -
     Ok(axum::Json(view(&own(&mut *house.store.read().await?, team_id, id).await?)))
 }
 
-/// `POST /api/v1/chats/{id}/read`: nothing is unread, and the customer sees it.
+/// Nothing is unread, and the customer sees it.
+#[utoipa::path(post, path = "/chats/{id}/read", tag = "chats", responses((status = 200, description = "Done", body = Value)))]
 pub async fn mark_read(
     State(house): State<Arc<House>>,
     caller: Caller,

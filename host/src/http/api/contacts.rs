@@ -42,7 +42,8 @@ async fn own(conn: &mut Conn, team_id: &str, key: &str) -> Result<Contact, ApiEr
     found.ok_or_else(|| ApiError::not_found("contact", key))
 }
 
-/// `GET /api/v1/contacts`
+/// List contacts.
+#[utoipa::path(get, path = "/contacts", tag = "contacts", responses((status = 200, description = "Done", body = Value)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -59,7 +60,8 @@ pub async fn list(
     Ok(listed("contacts", views.collect(), next))
 }
 
-/// `GET /api/v1/contacts/{contact}`
+/// Get contacts.
+#[utoipa::path(get, path = "/contacts/{contact}", tag = "contacts", responses((status = 200, description = "Done", body = Value)))]
 pub async fn get(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -71,7 +73,8 @@ pub async fn get(
     Ok(axum::Json(view(&contact, last.get(&contact.id).copied().unwrap_or(0))))
 }
 
-/// `GET /api/v1/contacts/{contact}/messages`: on all accounts, newest first.
+/// On all accounts, newest first.
+#[utoipa::path(get, path = "/contacts/{contact}/messages", tag = "contacts", responses((status = 200, description = "Done", body = Value)))]
 pub async fn messages(
     State(house): State<Arc<House>>,
     caller: Caller,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::flow::install;
 use crate::flow::{House, notify, record};
@@ -33,8 +34,9 @@ fn view(letter: &DeadLetter) -> Value {
     })
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Filter {
     /// An install's id, or a plugin's name.
     plugin: Option<String>,
@@ -43,7 +45,8 @@ pub struct Filter {
     limit: Option<i64>,
 }
 
-/// `GET /api/v1/dead-letters?plugin=`: oldest first.
+/// Oldest first.
+#[utoipa::path(get, path = "/dead-letters", tag = "dead letters", responses((status = 200, description = "Done", body = Value)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -70,7 +73,8 @@ pub async fn list(
     Ok(listed("deadLetters", letters.iter().map(view).collect(), next))
 }
 
-/// `GET /api/v1/dead-letters/{id}`: with the event, every failed attempt, and where it broke.
+/// With the event, every failed attempt, and where it broke.
+#[utoipa::path(get, path = "/dead-letters/{id}", tag = "dead letters", responses((status = 200, description = "Done", body = Value)))]
 pub async fn get(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -99,8 +103,9 @@ pub async fn get(
     Ok(axum::Json(answer))
 }
 
-/// `POST /api/v1/dead-letters/{id}/replay`: hand the event to the plugin once more, on the version
+/// Hand the event to the plugin once more, on the version
 /// that runs now.
+#[utoipa::path(post, path = "/dead-letters/{id}/replay", tag = "dead letters", responses((status = 200, description = "Done", body = Value)))]
 pub async fn replay(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -119,9 +124,9 @@ pub async fn replay(
     Ok(axum::Json(json!({ "replayed": replayed })))
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Range {
+pub struct Replay {
     /// Dead letters after this one; empty: from the first.
     after: String,
 }
@@ -129,13 +134,14 @@ pub struct Range {
 /// Dead letters that one request replays.
 const MOST: i64 = 500;
 
-/// `POST /api/v1/plugins/{id}/replay` with `{"after"}`: its dead letters that were not replayed yet,
+/// With `{"after"}`: its dead letters that were not replayed yet,
 /// at most 500; `next` names where to go on where there are more.
+#[utoipa::path(post, path = "/plugins/{id}/replay", tag = "dead letters", responses((status = 200, description = "Done", body = Value)))]
 pub async fn replay_all(
     State(house): State<Arc<House>>,
     caller: Caller,
     Path(key): Path<String>,
-    Json(range): Json<Range>,
+    Json(range): Json<Replay>,
 ) -> Answer {
     let install = install::find(&house, &caller.team_id, &key).await?;
     let mut conn = house.store.read().await?;

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
+use utoipa::ToSchema;
 
 use crate::flow::{House, notify, record};
 use crate::http::auth::Caller;
@@ -46,9 +47,9 @@ async fn publish(house: &House, mut tx: Tx, team_id: &str) -> Result<(), ApiErro
     Ok(())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct New {
+pub struct NewEndpoint {
     url: String,
     /// Names of events, `message.*` for all of a kind; empty for all.
     #[serde(default)]
@@ -59,11 +60,12 @@ pub struct New {
     ordered: bool,
 }
 
-/// `POST /api/v1/endpoints`: the answer is the only place where its secret is ever seen.
+/// The answer is the only place where its secret is ever seen.
+#[utoipa::path(post, path = "/endpoints", tag = "endpoints", responses((status = 201, description = "Done", body = Value)))]
 pub async fn create(
     State(house): State<Arc<House>>,
     caller: Caller,
-    Json(new): Json<New>,
+    Json(new): Json<NewEndpoint>,
 ) -> Result<(StatusCode, axum::Json<Value>), ApiError> {
     let (id, secret) = (house.clock.id("end"), notify::new_secret());
     let mut tx = house.store.begin().await?;
@@ -87,7 +89,8 @@ pub async fn create(
     Ok((StatusCode::CREATED, axum::Json(answer)))
 }
 
-/// `GET /api/v1/endpoints`
+/// List endpoints.
+#[utoipa::path(get, path = "/endpoints", tag = "endpoints", responses((status = 200, description = "Done", body = Value)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -100,7 +103,8 @@ pub async fn list(
     Ok(listed("endpoints", endpoints.iter().map(view).collect(), next))
 }
 
-/// `GET /api/v1/endpoints/{id}`
+/// Get endpoints.
+#[utoipa::path(get, path = "/endpoints/{id}", tag = "endpoints", responses((status = 200, description = "Done", body = Value)))]
 pub async fn get(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -109,9 +113,9 @@ pub async fn get(
     Ok(axum::Json(view(&own(&mut *house.store.read().await?, &caller.team_id, &id).await?)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Change {
+pub struct EndpointChange {
     url: Option<String>,
     events: Option<Vec<String>>,
     accounts: Option<Vec<String>>,
@@ -119,12 +123,13 @@ pub struct Change {
     enabled: Option<bool>,
 }
 
-/// `PATCH /api/v1/endpoints/{id}`: what is absent stays. Enabling it forgets its failures.
+/// What is absent stays. Enabling it forgets its failures.
+#[utoipa::path(patch, path = "/endpoints/{id}", tag = "endpoints", responses((status = 200, description = "Done", body = Value)))]
 pub async fn change(
     State(house): State<Arc<House>>,
     caller: Caller,
     Path(id): Path<String>,
-    Json(change): Json<Change>,
+    Json(change): Json<EndpointChange>,
 ) -> Answer {
     let mut tx = house.store.begin().await?;
     team::draw(&mut tx, &BTreeMap::from([(caller.team_id.clone(), 1)])).await?;
@@ -151,7 +156,8 @@ pub async fn change(
     Ok(axum::Json(view(&endpoint)))
 }
 
-/// `DELETE /api/v1/endpoints/{id}`, with the notices that wait for it.
+/// , with the notices that wait for it.
+#[utoipa::path(delete, path = "/endpoints/{id}", tag = "endpoints", responses((status = 204, description = "Done")))]
 pub async fn delete(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -167,7 +173,8 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `GET /api/v1/endpoints/{id}/attempts`: oldest first.
+/// Oldest first.
+#[utoipa::path(get, path = "/endpoints/{id}/attempts", tag = "endpoints", responses((status = 200, description = "Done", body = Value)))]
 pub async fn attempts(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -193,7 +200,8 @@ pub async fn attempts(
     Ok(listed("attempts", attempts.iter().map(view).collect(), next))
 }
 
-/// `POST /api/v1/endpoints/{id}/test`: an `endpoint.test` event for this endpoint alone.
+/// An `endpoint.test` event for this endpoint alone.
+#[utoipa::path(post, path = "/endpoints/{id}/test", tag = "endpoints", responses((status = 202, description = "Done", body = Value)))]
 pub async fn test(
     State(house): State<Arc<House>>,
     caller: Caller,

@@ -13,6 +13,7 @@ use futures_util::Stream;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::watch;
+use utoipa::IntoParams;
 
 use crate::flow::{House, notify};
 use crate::http::auth::Caller;
@@ -21,16 +22,18 @@ use crate::http::extract::{Query, listed};
 use crate::model::Event;
 use crate::store::event;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct After {
     /// The cursor of the last event seen.
     after: Option<i64>,
     limit: Option<i64>,
 }
 
-/// `GET /api/v1/events?after=&limit=`: oldest first. `next` is the cursor to go on from, there also
+/// Oldest first. `next` is the cursor to go on from, there also
 /// where nothing more has happened yet.
+#[utoipa::path(get, path = "/events", tag = "events", responses((status = 200, description = "Done", body = Value)))]
 pub async fn pull(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -49,7 +52,8 @@ pub async fn pull(
 const SET: i64 = 200;
 const PACE: Duration = Duration::from_millis(20);
 
-/// `GET /api/v1/events/stream`: from now on, from `?after=`, or from where `Last-Event-ID` says.
+/// From now on, from `?after=`, or from where `Last-Event-ID` says.
+#[utoipa::path(get, path = "/events/stream", tag = "events", responses((status = 200, description = "Done", body = Value)))]
 pub async fn stream(
     State(house): State<Arc<House>>,
     caller: Caller,

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::flow::House;
 use crate::http::auth::{self, Caller};
@@ -13,18 +14,19 @@ use crate::http::error::ApiError;
 use crate::http::extract::{Json, Page, Path, Query, iso, listed, short_text};
 use crate::store::team;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct New {
+pub struct NewKey {
     #[serde(default)]
     name: String,
 }
 
-/// `POST /api/v1/keys`: the answer is the only place where the key is ever seen.
+/// The answer is the only place where the key is ever seen.
+#[utoipa::path(post, path = "/keys", tag = "keys", responses((status = 201, description = "Done", body = Value)))]
 pub async fn create(
     State(house): State<Arc<House>>,
     caller: Caller,
-    Json(new): Json<New>,
+    Json(new): Json<NewKey>,
 ) -> Result<(StatusCode, axum::Json<Value>), ApiError> {
     let (id, key) = (house.clock.id("key"), auth::new_key());
     let (name, now) = (short_text(&new.name, "name", 100)?, house.clock.now());
@@ -35,7 +37,8 @@ pub async fn create(
     Ok((StatusCode::CREATED, axum::Json(view)))
 }
 
-/// `GET /api/v1/keys`
+/// List keys.
+#[utoipa::path(get, path = "/keys", tag = "keys", responses((status = 200, description = "Done", body = Value)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -48,7 +51,8 @@ pub async fn list(
     Ok(listed("keys", keys.iter().map(view).collect(), next))
 }
 
-/// `DELETE /api/v1/keys/{id}`: it opens nothing any more; not the key that asks.
+/// It opens nothing any more; not the key that asks.
+#[utoipa::path(delete, path = "/keys/{id}", tag = "keys", responses((status = 204, description = "Done")))]
 pub async fn delete(
     State(house): State<Arc<House>>,
     caller: Caller,

@@ -15,9 +15,10 @@ use crate::http::extract::{Json, Path, iso};
 use crate::model::{Content, Direction, Message, Millis, SendOptions};
 use crate::store::{Conn, account, contact, message};
 
-/// `POST /api/v1/messages` with `to`, `type` and a field of that name; where wanted `account`,
+/// With `to`, `type` and a field of that name; where wanted `account`,
 /// `scheduleAt` (ISO 8601), `replyTo`, `withTyping`, `randomize`, `cancelIfReplied`, `idempotencyId`.
 /// 202 once the message is committed; the same `idempotencyId` on an account is the same message.
+#[utoipa::path(post, path = "/messages", tag = "messages", responses((status = 202, description = "Done", body = Value)))]
 pub async fn send(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -102,7 +103,8 @@ fn take_time(body: &mut Map<String, Value>, field: &str) -> Result<Option<Millis
     Ok(Some(moment.timestamp_millis()))
 }
 
-/// `GET /api/v1/messages/{id}`
+/// Get messages.
+#[utoipa::path(get, path = "/messages/{id}", tag = "messages", responses((status = 200, description = "Done", body = Value)))]
 pub async fn get(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -115,7 +117,8 @@ pub async fn get(
     Ok(axum::Json(views.pop().unwrap_or_default()))
 }
 
-/// `DELETE /api/v1/messages/{id}`: cancel it while nobody has begun to send it.
+/// Cancel it while nobody has begun to send it.
+#[utoipa::path(delete, path = "/messages/{id}", tag = "messages", responses((status = 200, description = "Done", body = Value)))]
 pub async fn cancel(
     State(house): State<Arc<House>>,
     caller: Caller,

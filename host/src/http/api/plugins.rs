@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::flow::House;
 use crate::flow::install::{self, Consent, Upload};
@@ -48,9 +49,10 @@ fn view(install: &InstallRow) -> Value {
     })
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-pub struct Options {
+#[into_params(parameter_in = Query)]
+pub struct InstallOptions {
     /// `all` agrees to everything that the manifest asks.
     grant: Option<String>,
     /// Account ids with commas between them; absent: as before, or all of the team.
@@ -67,13 +69,24 @@ fn consent(grant: Option<&str>) -> Result<Consent, ApiError> {
     }
 }
 
-/// `POST /api/v1/plugins` with the `.wasm` file as the body: install it, or upgrade the install of
+/// A body as it is; too large a one is refused.
+type Whole = Result<Bytes, axum::extract::rejection::BytesRejection>;
+
+/// With the `.wasm` file as the body: install it, or upgrade the install of
 /// this plugin that there is.
+#[utoipa::path(
+    post, path = "/plugins", tag = "plugins",
+    request_body(content = Vec<u8>, content_type = "application/wasm"),
+    responses(
+        (status = 201, description = "Installed", body = Value),
+        (status = 200, description = "Upgraded", body = Value),
+    ),
+)]
 pub async fn upload(
     State(house): Shared,
     caller: Caller,
-    Query(options): Query<Options>,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    Query(options): Query<InstallOptions>,
+    body: Whole,
 ) -> Result<(StatusCode, axum::Json<Value>), ApiError> {
     let bytes = body?;
     let accounts = options
@@ -91,13 +104,15 @@ pub async fn upload(
     Ok((status, axum::Json(view(&install))))
 }
 
-/// `GET /api/v1/plugins`: in the order of the chain.
+/// In the order of the chain.
+#[utoipa::path(get, path = "/plugins", tag = "plugins", responses((status = 200, description = "Done", body = Value)))]
 pub async fn list(State(house): Shared, caller: Caller) -> Answer {
     let installs = plugin::installs(&mut *house.store.read().await?, &caller.team_id).await?;
     Ok(listed("plugins", installs.iter().map(view).collect(), None))
 }
 
-/// `GET /api/v1/plugins/{id}`: with its manifest and what it asks, in plain words.
+/// With its manifest and what it asks, in plain words.
+#[utoipa::path(get, path = "/plugins/{id}", tag = "plugins", responses((status = 200, description = "Done", body = Value)))]
 pub async fn get(State(house): Shared, caller: Caller, Path(key): Path<String>) -> Answer {
     let install = install::find(&house, &caller.team_id, &key).await?;
     let mut answer = view(&install);
@@ -108,7 +123,8 @@ pub async fn get(State(house): Shared, caller: Caller, Path(key): Path<String>) 
     Ok(axum::Json(answer))
 }
 
-/// `GET /api/v1/plugins/{id}/versions`: newest first.
+/// Newest first.
+#[utoipa::path(get, path = "/plugins/{id}/versions", tag = "plugins", responses((status = 200, description = "Done", body = Value)))]
 pub async fn versions(State(house): Shared, caller: Caller, Path(key): Path<String>) -> Answer {
     let install = install::find(&house, &caller.team_id, &key).await?;
     let versions =
@@ -127,7 +143,7 @@ pub async fn versions(State(house): Shared, caller: Caller, Path(key): Path<Stri
     Ok(listed("versions", versions.iter().map(view).collect(), None))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Activation {
     /// A version's id.
@@ -135,7 +151,8 @@ pub struct Activation {
     grant: Option<String>,
 }
 
-/// `POST /api/v1/plugins/{id}/activate`: run this version.
+/// Run this version.
+#[utoipa::path(post, path = "/plugins/{id}/activate", tag = "plugins", responses((status = 200, description = "Done", body = Value)))]
 pub async fn activate(
     State(house): Shared,
     caller: Caller,
@@ -148,30 +165,33 @@ pub async fn activate(
     Ok(axum::Json(view(&install)))
 }
 
-/// `POST /api/v1/plugins/{id}/rollback`: run the version before this one.
+/// Run the version before this one.
+#[utoipa::path(post, path = "/plugins/{id}/rollback", tag = "plugins", responses((status = 200, description = "Done", body = Value)))]
 pub async fn rollback(State(house): Shared, caller: Caller, Path(key): Path<String>) -> Answer {
     Ok(axum::Json(view(&install::rollback(&house, &caller.team_id, &key).await?)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Accounts {
+pub struct PluginAccounts {
     accounts: Vec<String>,
 }
 
-/// `PUT /api/v1/plugins/{id}/accounts`: the accounts that it serves; none: all of the team.
+/// The accounts that it serves; none: all of the team.
+#[utoipa::path(put, path = "/plugins/{id}/accounts", tag = "plugins", responses((status = 200, description = "Done", body = Value)))]
 pub async fn set_accounts(
     State(house): Shared,
     caller: Caller,
     Path(key): Path<String>,
-    Json(body): Json<Accounts>,
+    Json(body): Json<PluginAccounts>,
 ) -> Answer {
     Ok(axum::Json(view(
         &install::set_accounts(&house, &caller.team_id, &key, body.accounts).await?,
     )))
 }
 
-/// `GET /api/v1/plugins/{id}/config`: the configuration with its schema.
+/// The configuration with its schema.
+#[utoipa::path(get, path = "/plugins/{id}/config", tag = "plugins", responses((status = 200, description = "Done", body = Value)))]
 pub async fn config(State(house): Shared, caller: Caller, Path(key): Path<String>) -> Answer {
     let install = install::find(&house, &caller.team_id, &key).await?;
     let schema = Manifest::parse(&install.manifest)
@@ -181,7 +201,8 @@ pub async fn config(State(house): Shared, caller: Caller, Path(key): Path<String
     Ok(axum::Json(json!({ "config": config, "schema": schema })))
 }
 
-/// `PUT /api/v1/plugins/{id}/config` with the whole configuration as the body.
+/// With the whole configuration as the body.
+#[utoipa::path(put, path = "/plugins/{id}/config", tag = "plugins", responses((status = 200, description = "Done", body = Value)))]
 pub async fn set_config(
     state: Shared,
     caller: Caller,
@@ -192,7 +213,8 @@ pub async fn set_config(
     config(state, caller, Path(key)).await
 }
 
-/// `GET /api/v1/plugins/{id}/grants`: what is asked and what is granted.
+/// What is asked and what is granted.
+#[utoipa::path(get, path = "/plugins/{id}/grants", tag = "plugins", responses((status = 200, description = "Done", body = Value)))]
 pub async fn grants(State(house): Shared, caller: Caller, Path(key): Path<String>) -> Answer {
     let install = install::find(&house, &caller.team_id, &key).await?;
     let granted: Grants = serde_json::from_str(&install.grants).map_err(anyhow::Error::from)?;
@@ -207,7 +229,8 @@ pub async fn grants(State(house): Shared, caller: Caller, Path(key): Path<String
     })))
 }
 
-/// `PUT /api/v1/plugins/{id}/grants`: what is granted of what it asks; absent: not granted.
+/// What is granted of what it asks; absent: not granted.
+#[utoipa::path(put, path = "/plugins/{id}/grants", tag = "plugins", responses((status = 200, description = "Done", body = Value)))]
 pub async fn set_grants(
     state: Shared,
     caller: Caller,
@@ -218,7 +241,8 @@ pub async fn set_grants(
     grants(state, caller, Path(key)).await
 }
 
-/// `GET /api/v1/plugins/{id}/secrets`: which it asks for, and which are set; never what they are.
+/// Which it asks for, and which are set; never what they are.
+#[utoipa::path(get, path = "/plugins/{id}/secrets", tag = "plugins", responses((status = 200, description = "Done", body = Value)))]
 pub async fn secrets(State(house): Shared, caller: Caller, Path(key): Path<String>) -> Answer {
     let install = install::find(&house, &caller.team_id, &key).await?;
     let set = plugin::secret_names(&mut *house.store.read().await?, &install.id).await?;
@@ -228,13 +252,14 @@ pub async fn secrets(State(house): Shared, caller: Caller, Path(key): Path<Strin
     Ok(listed("secrets", asked.iter().map(view).collect(), None))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecretValue {
     value: String,
 }
 
-/// `PUT /api/v1/plugins/{id}/secrets/{name}`
+/// Set secret plugins.
+#[utoipa::path(put, path = "/plugins/{id}/secrets/{name}", tag = "plugins", responses((status = 204, description = "Done")))]
 pub async fn set_secret(
     State(house): Shared,
     caller: Caller,
@@ -248,7 +273,8 @@ pub async fn set_secret(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `DELETE /api/v1/plugins/{id}/secrets/{name}`
+/// Delete secret plugins.
+#[utoipa::path(delete, path = "/plugins/{id}/secrets/{name}", tag = "plugins", responses((status = 204, description = "Done")))]
 pub async fn delete_secret(
     State(house): Shared,
     caller: Caller,
@@ -258,30 +284,33 @@ pub async fn delete_secret(
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Reason {
+pub struct Suspension {
     reason: String,
 }
 
-/// `POST /api/v1/plugins/{id}/suspend` with `{"reason"}`: its events wait until it is resumed.
+/// With `{"reason"}`: its events wait until it is resumed.
+#[utoipa::path(post, path = "/plugins/{id}/suspend", tag = "plugins", responses((status = 200, description = "Done", body = Value)))]
 pub async fn suspend(
     State(house): Shared,
     caller: Caller,
     Path(key): Path<String>,
-    Json(body): Json<Reason>,
+    Json(body): Json<Suspension>,
 ) -> Answer {
     let reason = short_text(&body.reason, "reason", 500)?;
     let reason = if reason.is_empty() { "suspended by a person".to_owned() } else { reason };
     Ok(axum::Json(view(&install::suspend(&house, &caller.team_id, &key, &reason).await?)))
 }
 
-/// `POST /api/v1/plugins/{id}/resume`: what waited goes first.
+/// What waited goes first.
+#[utoipa::path(post, path = "/plugins/{id}/resume", tag = "plugins", responses((status = 200, description = "Done", body = Value)))]
 pub async fn resume(State(house): Shared, caller: Caller, Path(key): Path<String>) -> Answer {
     Ok(axum::Json(view(&install::resume(&house, &caller.team_id, &key).await?)))
 }
 
-/// `DELETE /api/v1/plugins/{id}`: with its timers, keys and secrets; its logs and dead letters stay.
+/// With its timers, keys and secrets; its logs and dead letters stay.
+#[utoipa::path(delete, path = "/plugins/{id}", tag = "plugins", responses((status = 204, description = "Done")))]
 pub async fn remove(
     State(house): Shared,
     caller: Caller,
@@ -291,20 +320,26 @@ pub async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Order {
+pub struct PluginOrder {
     plugins: Vec<String>,
 }
 
-/// `PUT /api/v1/plugins/order` with every plugin once: the order of the chain.
-pub async fn reorder(State(house): Shared, caller: Caller, Json(order): Json<Order>) -> Answer {
+/// With every plugin once: the order of the chain.
+#[utoipa::path(put, path = "/plugins/order", tag = "plugins", responses((status = 200, description = "Done", body = Value)))]
+pub async fn reorder(
+    State(house): Shared,
+    caller: Caller,
+    Json(order): Json<PluginOrder>,
+) -> Answer {
     let chain = install::reorder(&house, &caller.team_id, &order.plugins).await?;
     Ok(listed("plugins", chain.iter().map(view).collect(), None))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct LogsAfter {
     /// The id of the last line seen.
     #[serde(default)]
@@ -312,7 +347,8 @@ pub struct LogsAfter {
     limit: Option<i64>,
 }
 
-/// `GET /api/v1/plugins/{id}/logs?after=`: oldest first; `next` goes on from the last line.
+/// Oldest first; `next` goes on from the last line.
+#[utoipa::path(get, path = "/plugins/{id}/logs", tag = "plugins", responses((status = 200, description = "Done", body = Value)))]
 pub async fn logs(
     State(house): Shared,
     caller: Caller,
@@ -329,9 +365,10 @@ pub async fn logs(
     Ok(listed("logs", lines.iter().map(view).collect(), Some(next)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-pub struct Keys {
+#[into_params(parameter_in = Query)]
+pub struct StateKeys {
     /// `plugin` (the default), `account`, `chat` or `contact`…
     scope: Option<String>,
     /// …and its id.
@@ -344,12 +381,13 @@ pub struct Keys {
     limit: Option<i64>,
 }
 
-/// `GET /api/v1/plugins/{id}/state?scope=&id=&prefix=`: what the plugin keeps, in order of key.
+/// What the plugin keeps, in order of key.
+#[utoipa::path(get, path = "/plugins/{id}/state", tag = "plugins", responses((status = 200, description = "Done", body = Value)))]
 pub async fn state(
     State(house): Shared,
     caller: Caller,
     Path(key): Path<String>,
-    Query(keys): Query<Keys>,
+    Query(keys): Query<StateKeys>,
 ) -> Answer {
     let install = install::find(&house, &caller.team_id, &key).await?;
     let scope = Scope::from_parts(keys.scope.as_deref().unwrap_or("plugin"), &keys.id)

@@ -1,11 +1,12 @@
 //! Permissions: what a plugin asks for, what an installer agreed to, and how the two compare.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::plugin::egress::HostPattern;
 
 /// What a plugin may do beside answering. Everything not here is denied.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Grants {
     pub messaging: bool,
@@ -16,6 +17,7 @@ pub struct Grants {
     /// May emit events of its own.
     pub events: bool,
     /// Where its outgoing HTTP may go.
+    #[schema(value_type = Vec<String>)]
     pub hosts: Vec<HostPattern>,
     /// Names of the secrets that it may see in the clear.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -23,7 +25,9 @@ pub struct Grants {
 }
 
 /// How far a permission goes; each step includes the one before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Access {
     #[default]

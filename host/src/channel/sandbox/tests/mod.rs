@@ -105,14 +105,10 @@ fn rig(deduplicates: bool) -> Rig {
     let clock = Clock::manual(START);
     let sandbox = on(folder.path(), &clock, deduplicates);
     let account = Account {
-        id: "acc_1".into(),
-        team_id: "team_1".into(),
-        channel: ChannelType::Sandbox,
         nickname: "Shop".into(),
         phone: "+15550100".into(),
         state: AccountState::Open,
-        reason: String::new(),
-        created_at: START,
+        ..Account::new("acc_1".into(), "team_1", ChannelType::Sandbox, START)
     };
     Rig { clock, host: Arc::default(), sandbox, account, folder }
 }

@@ -38,14 +38,10 @@ impl Memory {
         let sandbox =
             Sandbox::new(settings, clock.clone(), &folder.path().join("sandbox.jsonl")).unwrap();
         let account = Account {
-            id: "acc_1".into(),
-            team_id: "team_1".into(),
-            channel: ChannelType::Sandbox,
             nickname: "Corner Shop".into(),
             phone: "+15550100".into(),
             state: AccountState::Open,
-            reason: String::new(),
-            created_at: clock.now(),
+            ..Account::new("acc_1".into(), "team_1", ChannelType::Sandbox, clock.now())
         };
         let rows = Mutex::new(Rows { account, messages: Vec::new() });
         let house = Arc::new(Self {

@@ -1,0 +1,51 @@
+//! What a message must keep to be sent: asked when it is queued, and again at the moment of sending.
+//!
+//! Each rule is a function of what is known of a message. A rule that counts (quotas) is no such
+//! function and writes rows of its own.
+
+use crate::model::{Account, Chat, Contact, Content, Millis, OptIn};
+
+/// Why a message may not be sent: a stable code, and what to do.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refused {
+    pub code: &'static str,
+    pub message: String,
+}
+
+/// Refuse, with a code and what to do.
+pub fn refuse(code: &'static str, message: impl Into<String>) -> Refused {
+    Refused { code, message: message.into() }
+}
+
+/// All that the rules look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    pub account: &'a Account,
+    /// Absent: this message begins the chat.
+    pub chat: Option<&'a Chat>,
+    /// Absent: nobody has met this customer yet.
+    pub contact: Option<&'a Contact>,
+    pub content: &'a Content,
+    /// It tells the contact that it was opted out, and may leave all the same.
+    pub opt_out_notice: bool,
+    pub due_at: Millis,
+    pub now: Millis,
+}
+
+/// The first rule that the message breaks.
+pub fn check(case: &Case<'_>) -> Result<(), Refused> {
+    if matches!(case.content, Content::Note { .. }) {
+        // A note never leaves.
+        return Ok(());
+    }
+    consent(case)
+}
+
+fn consent(case: &Case<'_>) -> Result<(), Refused> {
+    let out = case.contact.is_some_and(|contact| contact.opt_in == OptIn::Out);
+    if out && !case.opt_out_notice {
+        return Err(refuse("opted_out", "this contact has opted out of messages"));
+    }
+    Ok(())
+}

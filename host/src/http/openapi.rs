@@ -1,0 +1,132 @@
+//! The API's description, made of the routes themselves: OpenAPI 3.1, and a page to try it.
+
+use serde::Serialize;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::{Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes};
+use utoipa::openapi::security::{SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{Content, OpenApi, Ref, ResponseBuilder};
+use utoipa::{Modify, ToSchema};
+use utoipa_axum::router::UtoipaMethodRouter;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::model::ApiScope;
+
+/// The names of the two ways to authorise a call.
+const KEY: &str = "key";
+const TOKEN: &str = "token";
+
+/// What the routes say beyond themselves.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Switchboard",
+        description = "A self-hosted messaging host: WhatsApp accounts, messages, contacts, and WebAssembly plugins. \
+                       Every refusal has the shape of `Refusal`; its codes are listed in docs/errors.md."
+    ),
+    components(schemas(Refusal)),
+    modifiers(&Schemes)
+)]
+pub struct Api;
+
+/// What every refusal looks like.
+#[derive(Serialize, ToSchema)]
+pub struct Refusal {
+    pub error: Problem,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Problem {
+    /// Stable, for programs.
+    #[schema(example = "invalid_phone_number")]
+    pub code: &'static str,
+    /// For people: what to do.
+    pub message: String,
+    /// The HTTP status again.
+    pub status: u16,
+    /// One plain sentence each, where there are several things to say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub details: Vec<String>,
+}
+
+/// The ways to authorise a call.
+struct Schemes;
+
+impl Modify for Schemes {
+    fn modify(&self, api: &mut OpenApi) {
+        let all = ApiScope::ALL.iter().map(|scope| (scope.as_str(), scope.as_str()));
+        let password = Password::new("/oauth2/token", Scopes::from_iter(all));
+        let token = SecurityScheme::OAuth2(OAuth2::new([Flow::Password(password)]));
+        let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("API key");
+        let components = api.components.get_or_insert_default();
+        components.add_security_scheme(KEY, SecurityScheme::Http(key.build()));
+        components.add_security_scheme(TOKEN, token);
+    }
+}
+
+/// Say of routes what their guard adds: the scope that they need, and the refusals that any call may
+/// meet.
+pub fn guarded<S>(scope: ApiScope, mut routes: UtoipaMethodRouter<S>) -> UtoipaMethodRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    for (path, item) in &mut routes.1.paths {
+        let changes = item.get.is_none();
+        for operation in operations(item) {
+            describe(operation, scope, path.contains('{'), changes);
+        }
+    }
+    routes
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete]
+        .into_iter()
+        .filter_map(Option::as_mut)
+}
+
+fn describe(operation: &mut Operation, scope: ApiScope, names_one: bool, changes: bool) {
+    if let (Some(name), Some(tag)) =
+        (&operation.operation_id, operation.tags.iter().flatten().next())
+    {
+        operation.operation_id = Some(format!("{tag}.{name}"));
+    }
+    operation.security = Some(vec![
+        SecurityRequirement::new(KEY, [""; 0]),
+        SecurityRequirement::new(TOKEN, [scope.as_str()]),
+    ]);
+    let needs = format!("Needs the scope `{scope}`.");
+    let told = operation.description.take().filter(|told| !told.is_empty());
+    operation.description = Some(told.map_or(needs.clone(), |told| format!("{told}\n\n{needs}")));
+    let mut refusals = vec![
+        ("400", "What was sent does not fit"),
+        ("401", "No valid key or token"),
+        ("403", "The key or token lacks the scope"),
+        ("429", "Too many requests"),
+        ("500", "A failure of the host's own"),
+    ];
+    if names_one {
+        refusals.push(("404", "There is no such thing in this team"));
+    }
+    if changes {
+        refusals.extend([
+            ("404", "There is no such thing in this team"),
+            ("409", "Not in a state for that"),
+            ("413", "The body is too large"),
+            ("415", "The body is of another type"),
+        ]);
+    }
+    for (status, description) in refusals {
+        let body = Content::new(Some(Ref::from_schema_name("Refusal")));
+        let refusal =
+            ResponseBuilder::new().description(description).content("application/json", body);
+        operation.responses.responses.entry(status.to_owned()).or_insert(refusal.build().into());
+    }
+}
+
+/// The page to try the API with, and the description that it shows.
+pub fn page(api: OpenApi) -> SwaggerUi {
+    SwaggerUi::new("/docs")
+        .url("/api/v1/openapi.json", api)
+        .config(Config::default().persist_authorization(true).try_it_out_enabled(true))
+}
