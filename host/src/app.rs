@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::flow::batch::Batcher;
 use crate::flow::inbound::{Door, Receiver};
-use crate::flow::{House, dispatch, folder, inbound, notify, outbox, timers, upkeep};
+use crate::flow::{House, dispatch, folder, inbound, notify, outbox, people, timers, upkeep};
 use crate::http;
 use crate::model::{AccountState, ChannelType};
 use crate::plugin::Runtime;
@@ -136,6 +136,7 @@ async fn start_stages(
     stages.spawn(outbox::run(house.clone(), stop.clone()));
     stages.spawn(timers::run(house.clone(), stop.clone()));
     stages.spawn(notify::run(house.clone(), stop.clone()));
+    stages.spawn(people::run(house.clone(), stop.clone()));
     stages.spawn(folder::run(house.clone(), stop.clone()));
     stages.spawn(upkeep::run(house.clone(), stop.clone()));
     stages.spawn(renew_leases(house.clone(), stop.clone()));

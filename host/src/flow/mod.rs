@@ -9,11 +9,13 @@ pub mod inbound;
 pub mod install;
 pub mod notify;
 pub mod outbox;
+pub mod people;
 pub mod reads;
 pub mod record;
 pub mod registry;
 pub mod rules;
 pub mod send;
+pub mod templates;
 pub mod timers;
 pub mod upkeep;
 
@@ -118,6 +120,7 @@ pub struct Wake {
     pub notify: Notify,
     pub timers: Notify,
     pub statuses: Notify,
+    pub people: Notify,
     /// Counts commits: for streams and the phone page.
     pub committed: watch::Sender<u64>,
 }
@@ -130,12 +133,21 @@ impl Wake {
             notify: Notify::new(),
             timers: Notify::new(),
             statuses: Notify::new(),
+            people: Notify::new(),
             committed: watch::Sender::new(0),
         }
     }
 
     pub fn all(&self) {
-        for stage in [&self.dispatch, &self.outbox, &self.notify, &self.timers, &self.statuses] {
+        let stages = [
+            &self.dispatch,
+            &self.outbox,
+            &self.notify,
+            &self.timers,
+            &self.statuses,
+            &self.people,
+        ];
+        for stage in stages {
             stage.notify_one();
         }
         self.committed.send_modify(|count| *count += 1);

@@ -10,6 +10,7 @@ use super::House;
 use super::batch::Work;
 use super::inbound::new_chat;
 use super::rules::{self, Case, Refused, refuse};
+use super::templates;
 use crate::model::{
     Account, Chat, Content, Direction, JobKind, Message, Recipient, SendOptions, Status,
 };
@@ -46,7 +47,10 @@ pub async fn write(
     let mut rows = Vec::with_capacity(drafts.len());
     for draft in drafts {
         match chats.get(&draft.to).filter(|chat| chat.team_id == draft.team_id) {
-            Some(chat) => rows.push(row(house, draft, chat)),
+            Some(chat) => {
+                let draft = templates::written(conn, draft, chat).await?;
+                rows.push(row(house, draft, chat));
+            }
             // The call that named it was told; only a chat that went since can be missing here.
             None => tracing::warn!(message = draft.message_id, "a message to a chat that is gone"),
         }
@@ -240,11 +244,13 @@ async fn accept(house: &House, request: &Request) -> anyhow::Result<Result<Accep
         }
     };
     let now = house.clock.now();
+    let template = templates::named(&mut conn, &account, &request.content).await?;
     let case = Case {
         account: &account,
         chat: chat.as_ref(),
         contact: contact.as_ref(),
         content: &request.content,
+        template: template.as_ref(),
         opt_out_notice: false,
         due_at: request.options.due_at.unwrap_or(now),
         now,

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::House;
 use crate::model::Millis;
-use crate::store::{endpoint, event, plugin_log, state, webhook};
+use crate::store::{endpoint, event, import, plugin_log, state, webhook};
 
 const HOUR: Millis = 60 * 60 * 1000;
 const DAY: Millis = 24 * HOUR;
@@ -41,6 +41,7 @@ pub async fn sweep(house: &House) -> anyhow::Result<()> {
             endpoint::purge_attempts(&mut tx, old, SET).await?,
             webhook::purge_replies(&mut tx, old, SET).await?,
         ];
+        import::purge(&mut tx, now - DAY).await?;
         tx.commit().await?;
         if gone.iter().all(|rows| *rows < u64::try_from(SET).unwrap_or(0)) {
             return Ok(());

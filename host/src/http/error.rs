@@ -126,7 +126,9 @@ impl From<Refused> for ApiError {
                 tracing::error!(error = refused.message, "a send could not be queued");
                 return Self::internal();
             }
-            "opted_out" | "quota" | "window_closed" | "account_closed" => StatusCode::CONFLICT,
+            "template_not_found" => StatusCode::NOT_FOUND,
+            "opted_out" | "blocked" | "quota" | "window_closed" | "account_closed"
+            | "template_paused" | "template_disabled" => StatusCode::CONFLICT,
             _ => StatusCode::BAD_REQUEST,
         };
         Self::new(status, refused.code, refused.message)

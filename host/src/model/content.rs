@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::TemplateMessage;
+
 /// The content of a message, as in `POST /api/v1/messages`: a `type`, and a field of that name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -34,7 +36,7 @@ pub enum Content {
         contacts: Vec<Value>,
     },
     Template {
-        template: Value,
+        template: TemplateMessage,
     },
     Interactive {
         interactive: Interactive,
@@ -178,6 +180,7 @@ impl Content {
                 None => &interactive.text,
             },
             Self::Reaction { reaction } => &reaction.emoji,
+            Self::Template { template } => template.text.as_deref().unwrap_or_default(),
             _ => "",
         }
     }
@@ -215,6 +218,11 @@ impl Content {
                 refuse("contacts", "at least one card")
             }
             Self::Interactive { interactive } => interactive.check(),
+            Self::Template { template }
+                if template.name.is_empty() || template.language.code.is_empty() =>
+            {
+                refuse("template", "name and language.code say which")
+            }
             Self::Reaction { reaction } if reaction.message_id.is_empty() => {
                 refuse("reaction", "message_id says which message")
             }

@@ -92,6 +92,8 @@ words! {
         Notify = "notify",
         /// A status that matched no message yet.
         Status = "status",
+        /// Slow work on people: merges, imports, erasures, reviews of templates.
+        People = "people",
     }
 }
 

@@ -3,17 +3,22 @@
 pub mod account;
 pub mod chat;
 pub mod contact;
+pub mod contact_list;
 pub mod dead_letter;
 pub mod endpoint;
+pub mod erase;
 pub mod event;
+pub mod import;
 pub mod job;
 pub mod listen;
+pub mod merge;
 pub mod message;
 pub mod plugin;
 pub mod plugin_log;
 pub mod sql;
 pub mod state;
 pub mod team;
+pub mod template;
 pub mod timer;
 pub mod webhook;
 

@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use super::House;
 use super::batch::Batcher;
 use super::rules::{self, Case, Refused};
+use super::templates;
 use crate::channel::{Channel, Outgoing, SendError, Signal};
 use crate::model::{Account, Content, JobKind, Millis, Status};
 use crate::store::job::{Job, Wanted};
@@ -234,7 +235,7 @@ impl Outbox {
             Next::GiveUp => return Ok(Left::in_doubt()),
             Next::Resend => sendable.message.possible_duplicate = true,
         }
-        if let Err(refused) = self.check(account, &sendable) {
+        if let Err(refused) = self.check(account, &sendable).await? {
             return Ok(Left::failed(refused.code, &refused.message));
         }
         self.pace(account).await;
@@ -252,16 +253,29 @@ impl Outbox {
     }
 
     /// The rules again, as things stand now.
-    fn check(&self, account: &Account, sendable: &Sendable) -> Result<(), Refused> {
-        rules::check(&Case {
+    async fn check(
+        &self,
+        account: &Account,
+        sendable: &Sendable,
+    ) -> anyhow::Result<Result<(), Refused>> {
+        let content = &sendable.message.content;
+        let template = match content {
+            Content::Template { .. } => {
+                let mut conn = self.house.store.read().await?;
+                templates::named(&mut conn, account, content).await?
+            }
+            _ => None,
+        };
+        Ok(rules::check(&Case {
             account,
             chat: Some(&sendable.chat),
             contact: Some(&sendable.contact),
-            content: &sendable.message.content,
+            content,
+            template: template.as_ref(),
             opt_out_notice: sendable.opt_out_notice,
             due_at: sendable.message.due_at,
             now: self.house.clock.now(),
-        })
+        }))
     }
 
     async fn hand_over(

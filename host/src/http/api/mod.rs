@@ -9,3 +9,4 @@ pub mod events;
 pub mod keys;
 pub mod messages;
 pub mod plugins;
+pub mod templates;

@@ -43,8 +43,9 @@ impl On {
             EventKind::WEBHOOK_RECEIVED => Self::Webhook,
             EventKind::ACCOUNT_STATE
             | EventKind::CONTACT_OPTED_IN
-            | EventKind::CONTACT_OPTED_OUT => Self::Account,
-            "template.status" | "usage.low" => Self::Account,
+            | EventKind::CONTACT_OPTED_OUT
+            | EventKind::TEMPLATE_STATUS => Self::Account,
+            "usage.low" => Self::Account,
             _ => Self::Event,
         }
     }
