@@ -72,8 +72,14 @@ pub enum Signal {
 pub enum Review {
     /// Not decided: it has this id there (empty: as before), and may be asked again after so many
     /// milliseconds; absent: the reviewer tells by itself.
-    Pending { provider_id: String, after: Option<Millis> },
-    Decided { status: TemplateStatus, reason: String },
+    Pending {
+        provider_id: String,
+        after: Option<Millis>,
+    },
+    Decided {
+        status: TemplateStatus,
+        reason: String,
+    },
 }
 
 /// The channel took the message.

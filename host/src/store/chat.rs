@@ -179,12 +179,7 @@ pub struct Shelf {
 }
 
 /// Write it; false where it was so already.
-pub async fn shelve(
-    conn: &mut Conn,
-    team_id: &str,
-    id: &str,
-    shelf: Shelf,
-) -> sqlx::Result<bool> {
+pub async fn shelve(conn: &mut Conn, team_id: &str, id: &str, shelf: Shelf) -> sqlx::Result<bool> {
     let flag = |wanted: Option<bool>| wanted.map(i64::from);
     let columns = [
         ("archived", flag(shelf.archived)),

@@ -97,10 +97,7 @@ fn fields_text(fields: &serde_json::Map<String, serde_json::Value>) -> String {
 }
 
 /// Note further names (team, name, contact); one that is known already stays with whom it is.
-pub async fn add_aliases(
-    conn: &mut Conn,
-    aliases: &[(&str, Alias, &str)],
-) -> sqlx::Result<()> {
+pub async fn add_aliases(conn: &mut Conn, aliases: &[(&str, Alias, &str)]) -> sqlx::Result<()> {
     rows(
         conn,
         "INSERT INTO contact_alias (team_id, kind, value, contact_id) VALUES",

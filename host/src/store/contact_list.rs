@@ -66,7 +66,9 @@ fn by_itself(sql: &mut Sql, team_id: &str, filter: &Filter) {
         sql.bind(after_prefix(&prefix));
     }
     if let Some(phone) = &filter.phone {
-        sql.push(" AND id IN (SELECT contact_id FROM contact_alias WHERE kind = 'phone' AND team_id = ");
+        sql.push(
+            " AND id IN (SELECT contact_id FROM contact_alias WHERE kind = 'phone' AND team_id = ",
+        );
         sql.bind(team_id.to_owned()).push(" AND value >= ").bind(phone.clone());
         sql.push(" AND value < ").bind(after_prefix(phone)).push(")");
     }

@@ -32,7 +32,8 @@ pub async fn pending(conn: &mut Conn, contact_id: &str) -> sqlx::Result<Vec<Stri
 
 /// Delete up to `limit` of a chat's messages; how many there were.
 pub async fn messages(conn: &mut Conn, chat_id: &str, limit: i64) -> sqlx::Result<u64> {
-    let mut sql = Sql::new("DELETE FROM message WHERE id IN (SELECT id FROM message WHERE chat_id = ");
+    let mut sql =
+        Sql::new("DELETE FROM message WHERE id IN (SELECT id FROM message WHERE chat_id = ");
     sql.bind(chat_id.to_owned()).push(" LIMIT ").bind(limit).push(")");
     sql.execute(conn).await
 }
@@ -46,7 +47,8 @@ pub async fn events(
     after: i64,
     limit: i64,
 ) -> sqlx::Result<Option<i64>> {
-    let mut sql = Sql::new("SELECT MAX(cursor) AS last FROM (SELECT cursor FROM event WHERE team_id = ");
+    let mut sql =
+        Sql::new("SELECT MAX(cursor) AS last FROM (SELECT cursor FROM event WHERE team_id = ");
     sql.bind(team_id.to_owned()).push(" AND cursor > ").bind(after);
     sql.push(" ORDER BY cursor LIMIT ").bind(limit).push(") AS part");
     let last = match sql.fetch_one(conn).await? {
@@ -73,7 +75,9 @@ pub async fn chat(conn: &mut Conn, id: &str) -> sqlx::Result<()> {
 
 /// Delete a contact that has no chats.
 pub async fn contact(conn: &mut Conn, id: &str) -> sqlx::Result<()> {
-    for text in ["DELETE FROM contact_merged WHERE contact_id = ", "DELETE FROM contact WHERE id = "] {
+    for text in
+        ["DELETE FROM contact_merged WHERE contact_id = ", "DELETE FROM contact WHERE id = "]
+    {
         let mut sql = Sql::new(text);
         sql.bind(id.to_owned());
         sql.execute(conn).await?;

@@ -118,10 +118,9 @@ pub async fn add_part(conn: &mut Conn, id: &str, place: i64, records: &str) -> s
 
 /// Take the first set of lines that wait.
 pub async fn take_part(conn: &mut Conn, id: &str) -> sqlx::Result<Option<String>> {
-    let mut sql = Sql::new(
-        "DELETE FROM import_part WHERE import_id = ",
-    );
-    sql.bind(id.to_owned()).push(" AND place = (SELECT MIN(place) FROM import_part WHERE import_id = ");
+    let mut sql = Sql::new("DELETE FROM import_part WHERE import_id = ");
+    sql.bind(id.to_owned())
+        .push(" AND place = (SELECT MIN(place) FROM import_part WHERE import_id = ");
     sql.bind(id.to_owned()).push(") RETURNING records");
     sql.fetch_one(conn).await?.map(|row| row.text("records")).transpose()
 }
@@ -166,7 +165,8 @@ pub async fn purge(conn: &mut Conn, before: Millis) -> sqlx::Result<u64> {
     );
     sql.bind(before).push(")");
     sql.execute(conn).await?;
-    let mut sql = Sql::new("DELETE FROM contact_import WHERE state = 'uploading' AND created_at < ");
+    let mut sql =
+        Sql::new("DELETE FROM contact_import WHERE state = 'uploading' AND created_at < ");
     sql.bind(before);
     sql.execute(conn).await
 }

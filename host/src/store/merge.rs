@@ -6,11 +6,7 @@ use super::sql::{Column, Sql, with_list};
 use crate::model::{Contact, Millis};
 
 /// What an id of a contact from before a merge stands for now.
-pub async fn contact_now(
-    conn: &mut Conn,
-    team_id: &str,
-    id: &str,
-) -> sqlx::Result<Option<String>> {
+pub async fn contact_now(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Option<String>> {
     let mut sql = Sql::new("SELECT contact_id FROM contact_merged WHERE team_id = ");
     sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
     sql.fetch_one(conn).await?.map(|row| row.text("contact_id")).transpose()
@@ -29,7 +25,11 @@ pub(super) async fn chats_now<S: AsRef<str>>(
 pub async fn chats_of(conn: &mut Conn, contact_id: &str) -> sqlx::Result<Vec<(String, String)>> {
     let mut sql = Sql::new("SELECT id, account_id FROM chat WHERE contact_id = ");
     sql.bind(contact_id.to_owned()).push(" ORDER BY id");
-    sql.fetch(conn).await?.iter().map(|row| Ok((row.text("account_id")?, row.text("id")?))).collect()
+    sql.fetch(conn)
+        .await?
+        .iter()
+        .map(|row| Ok((row.text("account_id")?, row.text("id")?)))
+        .collect()
 }
 
 /// Whether any job stands in one of these lanes. Those that are not due yet stand in none.
@@ -103,11 +103,7 @@ pub async fn chat(conn: &mut Conn, team_id: &str, stays: &str, goes: &str) -> sq
 }
 
 /// The messages of a chat name the contact that it is with now.
-pub async fn rename_messages(
-    conn: &mut Conn,
-    chat_id: &str,
-    contact_id: &str,
-) -> sqlx::Result<()> {
+pub async fn rename_messages(conn: &mut Conn, chat_id: &str, contact_id: &str) -> sqlx::Result<()> {
     replace(conn, "UPDATE message SET contact_id = ", contact_id, "chat_id", chat_id).await
 }
 
@@ -123,9 +119,12 @@ async fn own_state(
     let mut sql = Sql::new("UPDATE state SET scope_id = ");
     sql.bind(stays.to_owned()).push(" WHERE scope = ").bind(scope.to_owned());
     sql.push(" AND scope_id = ").bind(goes.to_owned());
-    sql.push(" AND install_id IN (SELECT id FROM install WHERE team_id = ").bind(team_id.to_owned());
-    sql.push(") AND NOT EXISTS (SELECT 1 FROM state AS own WHERE own.install_id = state.install_id \
-              AND own.scope = state.scope AND own.key = state.key AND own.scope_id = ");
+    sql.push(" AND install_id IN (SELECT id FROM install WHERE team_id = ")
+        .bind(team_id.to_owned());
+    sql.push(
+        ") AND NOT EXISTS (SELECT 1 FROM state AS own WHERE own.install_id = state.install_id \
+              AND own.scope = state.scope AND own.key = state.key AND own.scope_id = ",
+    );
     sql.bind(stays.to_owned()).push(")");
     sql.execute(conn).await?;
     forget_state(conn, team_id, scope, goes).await
@@ -140,7 +139,8 @@ pub async fn forget_state(
 ) -> sqlx::Result<()> {
     let mut sql = Sql::new("DELETE FROM state WHERE scope = ");
     sql.bind(scope.to_owned()).push(" AND scope_id = ").bind(id.to_owned());
-    sql.push(" AND install_id IN (SELECT id FROM install WHERE team_id = ").bind(team_id.to_owned());
+    sql.push(" AND install_id IN (SELECT id FROM install WHERE team_id = ")
+        .bind(team_id.to_owned());
     sql.push(")");
     sql.execute(conn).await?;
     Ok(())
@@ -155,9 +155,14 @@ pub async fn timers_of(
 ) -> sqlx::Result<Vec<(String, String)>> {
     let mut sql = Sql::new("SELECT install_id, name FROM timer WHERE scope = ");
     sql.bind(scope.to_owned()).push(" AND scope_id = ").bind(id.to_owned());
-    sql.push(" AND install_id IN (SELECT id FROM install WHERE team_id = ").bind(team_id.to_owned());
+    sql.push(" AND install_id IN (SELECT id FROM install WHERE team_id = ")
+        .bind(team_id.to_owned());
     sql.push(") ORDER BY install_id, name");
-    sql.fetch(conn).await?.iter().map(|row| Ok((row.text("install_id")?, row.text("name")?))).collect()
+    sql.fetch(conn)
+        .await?
+        .iter()
+        .map(|row| Ok((row.text("install_id")?, row.text("name")?)))
+        .collect()
 }
 
 /// When a contact was first known, by which the older of two is told.

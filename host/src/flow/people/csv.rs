@@ -71,7 +71,8 @@ impl Splitter {
         let record: Vec<u8> = self.rest.drain(..end).collect();
         (self.seen, self.quoted) = (0, false);
         let line = self.line;
-        self.line += i64::try_from(record.iter().filter(|byte| **byte == b'\n').count()).unwrap_or(0);
+        self.line +=
+            i64::try_from(record.iter().filter(|byte| **byte == b'\n').count()).unwrap_or(0);
         let text = String::from_utf8_lossy(&record);
         let text = text.trim_end_matches(['\n', '\r']);
         let text = if line == 1 { text.trim_start_matches('\u{feff}') } else { text };
@@ -245,9 +246,8 @@ fn tags_cell(tags: &[(String, String)]) -> String {
 }
 
 /// The first line of an export.
-pub const HEAD: [&str; 9] = [
-    "id", "phone", "name", "tags", "optIn", "blocked", "fields", "firstSeenAt", "lastSeenAt",
-];
+pub const HEAD: [&str; 9] =
+    ["id", "phone", "name", "tags", "optIn", "blocked", "fields", "firstSeenAt", "lastSeenAt"];
 
 /// Contacts as lines, in the order of [`HEAD`].
 pub fn lines(contacts: &[Contact], head: bool) -> Vec<u8> {

@@ -35,12 +35,7 @@ pub async fn begin(house: &House, team_id: &str, contact_id: &str) -> anyhow::Re
     Ok(true)
 }
 
-pub async fn step(
-    house: &House,
-    job: &Job,
-    contact_id: &str,
-    after: i64,
-) -> anyhow::Result<()> {
+pub async fn step(house: &House, job: &Job, contact_id: &str, after: i64) -> anyhow::Result<()> {
     let mut tx = house.store.begin().await?;
     let wanted = BTreeMap::from([(job.team_id.clone(), 1)]);
     let mut numbers = team::draw(&mut tx, &wanted).await?;

@@ -48,9 +48,8 @@ pub async fn upload<E: std::fmt::Display>(
     let mut place = 0;
     loop {
         let part = bytes.next().await.transpose();
-        let part = part.map_err(|problem| {
-            ImportError::Invalid(format!("the upload broke off: {problem}"))
-        })?;
+        let part = part
+            .map_err(|problem| ImportError::Invalid(format!("the upload broke off: {problem}")))?;
         match &part {
             Some(part) => waiting.extend(splitter.push(part)),
             None => waiting.extend(std::mem::take(&mut splitter).end()),
@@ -116,8 +115,7 @@ async fn begin(
 pub async fn step(house: &House, job: &Job, import_id: &str) -> anyhow::Result<()> {
     let mut tx = house.store.begin().await?;
     let most = i64::try_from(SET).unwrap_or(0) + 1;
-    let mut numbers =
-        team::draw(&mut tx, &BTreeMap::from([(job.team_id.clone(), most)])).await?;
+    let mut numbers = team::draw(&mut tx, &BTreeMap::from([(job.team_id.clone(), most)])).await?;
     let Some(mut import) = import::get(&mut tx, &job.team_id, import_id).await? else {
         drop(tx);
         return finish(house, job).await;

@@ -32,8 +32,7 @@ pub async fn step(house: &House, job: &Job, one: &str, other: &str) -> anyhow::R
     let team = house.registry.team(&house.store, &job.team_id).await?;
     let mut consumers = vec![String::new(), "send".to_owned()];
     consumers.extend(team.endpoints.iter().map(|endpoint| endpoint.id.clone()));
-    consumers
-        .extend(team.installs.iter().map(|active| format!("parked/{}", active.install.id)));
+    consumers.extend(team.installs.iter().map(|active| format!("parked/{}", active.install.id)));
     let mut tx = house.store.begin().await?;
     let wanted = BTreeMap::from([(job.team_id.clone(), 1)]);
     let mut numbers = team::draw(&mut tx, &wanted).await?;
@@ -144,7 +143,10 @@ mod tests {
         young.profile_image = "https://example.com/a.jpg".to_owned();
         young.fields.insert("city".to_owned(), "Berlin".into());
         let one = merged(&old, &young);
-        assert_eq!((one.name.as_str(), one.phone.as_str(), one.opt_in), ("Ann", "+15550101", OptIn::Out));
+        assert_eq!(
+            (one.name.as_str(), one.phone.as_str(), one.opt_in),
+            ("Ann", "+15550101", OptIn::Out)
+        );
         assert_eq!((one.profile_image, one.fields), (young.profile_image, young.fields));
     }
 }

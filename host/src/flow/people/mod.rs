@@ -32,11 +32,21 @@ const AFTER_FAILURE: Millis = 60_000;
 #[serde(tag = "task", rename_all = "snake_case")]
 pub enum Task {
     /// Two contacts are one person.
-    Merge { one: String, other: String },
-    Import { import_id: String },
+    Merge {
+        one: String,
+        other: String,
+    },
+    Import {
+        import_id: String,
+    },
     /// Forget a contact; its events up to this cursor are gone already.
-    Erase { contact_id: String, after: i64 },
-    Review { template_id: String },
+    Erase {
+        contact_id: String,
+        after: i64,
+    },
+    Review {
+        template_id: String,
+    },
 }
 
 /// The job of a task, due now, in no line.

@@ -119,7 +119,7 @@ pub struct ChatQuery {
 }
 
 /// List chats
-#[utoipa::path(get, path = "/chats", tag = "chats", params(ChatQuery),
+#[utoipa::path(get, path = "/chats", tag = "chats",
     responses((status = 200, description = "A page of them", body = ChatList)))]
 pub async fn list(
     State(house): State<Arc<House>>,
@@ -159,18 +159,14 @@ pub async fn list(
 /// Get a chat
 #[utoipa::path(get, path = "/chats/{id}", tag = "chats",
     responses((status = 200, description = "The chat", body = ChatView)))]
-pub async fn get(
-    State(house): State<Arc<House>>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Shown {
+pub async fn get(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Shown {
     shown(&house, &caller.team_id, &id).await
 }
 
 /// A chat's messages
 ///
 /// Newest first.
-#[utoipa::path(get, path = "/chats/{id}/messages", tag = "chats", params(Page),
+#[utoipa::path(get, path = "/chats/{id}/messages", tag = "chats",
     responses((status = 200, description = "A page of them", body = Value)))]
 pub async fn messages(
     State(house): State<Arc<House>>,
@@ -332,11 +328,7 @@ async fn archived(house: &House, team_id: &str, id: &str, archived: bool) -> Sho
 /// Pin a chat
 #[utoipa::path(put, path = "/chats/{id}/pin", tag = "chats",
     responses((status = 200, description = "The chat", body = ChatView)))]
-pub async fn pin(
-    State(house): State<Arc<House>>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Shown {
+pub async fn pin(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Shown {
     pinned(&house, &caller.team_id, &id, true).await
 }
 

@@ -148,7 +148,7 @@ pub struct TemplateQuery {
 }
 
 /// List templates
-#[utoipa::path(get, path = "/templates", tag = "templates", params(TemplateQuery),
+#[utoipa::path(get, path = "/templates", tag = "templates",
     responses((status = 200, description = "A page of them", body = TemplateList)))]
 pub async fn list(
     State(house): State<Arc<House>>,

@@ -71,7 +71,8 @@ impl Template {
                         ButtonKind::QuickReply | ButtonKind::CopyCode => true,
                     };
                     if !complete {
-                        return Err("buttons: a url needs its address, a phone_number its number".to_owned());
+                        return Err("buttons: a url needs its address, a phone_number its number"
+                            .to_owned());
                     }
                 }
                 Ok(())

@@ -83,7 +83,8 @@ impl Template {
         }
         let given = message.components.iter().filter(|values| !values.parameters.is_empty());
         if given.count() > used {
-            let problem = "there are values for a part that the template does not have, or twice for one";
+            let problem =
+                "there are values for a part that the template does not have, or twice for one";
             return Err(TemplateFault::new("template_parameter_count", 132_000, problem));
         }
         Ok(lines.join("\n"))
@@ -133,7 +134,9 @@ impl Template {
                 }
             };
             let Some(parameter) = parameter else {
-                let problem = format!("the {part} has a placeholder {name:?} without a value: give `parameter_name`");
+                let problem = format!(
+                    "the {part} has a placeholder {name:?} without a value: give `parameter_name`"
+                );
                 return Err(TemplateFault::format(problem));
             };
             values.push((name.as_str(), value(part, parameter)?));
@@ -175,7 +178,8 @@ impl Template {
             }
             for parameter in given {
                 if button_value(button.kind, parameter).is_none_or(|text| text.len() > MAX_LINK) {
-                    let problem = format!("{part} takes another type of parameter, or a shorter one");
+                    let problem =
+                        format!("{part} takes another type of parameter, or a shorter one");
                     return Err(TemplateFault::format(problem));
                 }
             }
@@ -221,7 +225,9 @@ fn value<'a>(part: &str, parameter: &'a Parameter) -> Result<&'a str, TemplateFa
         return Err(TemplateFault::format(problem));
     };
     if text.contains(['\n', '\t', '\r']) || text.contains("     ") {
-        let problem = format!("a value of the {part} has a line break, a tab or more than four blanks in a row");
+        let problem = format!(
+            "a value of the {part} has a line break, a tab or more than four blanks in a row"
+        );
         return Err(TemplateFault::policy(problem));
     }
     Ok(text)
@@ -279,4 +285,116 @@ fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 64
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{Example, ParameterFormat, TemplateCategory, TemplateLanguage};
+    use super::*;
+
+    fn template(format: ParameterFormat, body: &str) -> Template {
+        Template {
+            id: "tpl".to_owned(),
+            team_id: "team".to_owned(),
+            business_account_id: String::new(),
+            name: "order_ready".to_owned(),
+            language: "en".to_owned(),
+            category: TemplateCategory::Utility,
+            format,
+            components: vec![Component::Body {
+                text: body.to_owned(),
+                example: Example::default(),
+            }],
+            status: TemplateStatus::Approved,
+            reason: String::new(),
+            provider_id: String::new(),
+            created_at: 0,
+            updated_at: 0,
+        }
+    }
+
+    fn message(parameters: Vec<Parameter>) -> TemplateMessage {
+        TemplateMessage {
+            name: "order_ready".to_owned(),
+            language: TemplateLanguage { code: "en".to_owned(), policy: None },
+            components: vec![TemplateValues {
+                kind: ValuesOf::Body,
+                sub_type: None,
+                index: None,
+                parameters,
+            }],
+            ..TemplateMessage::default()
+        }
+    }
+
+    fn texts(values: &[&str]) -> Vec<Parameter> {
+        values.iter().map(|value| Parameter::text(None, *value)).collect()
+    }
+
+    fn number(filled: Result<String, TemplateFault>) -> u32 {
+        filled.expect_err("a fault").number
+    }
+
+    #[test]
+    fn values_stand_where_their_placeholders_stood() {
+        let numbered = template(ParameterFormat::Positional, "{{2}} for {{1}}, {{ 2 }}! {{x");
+        let filled = numbered.fill(&message(texts(&["Ann", "Soup"])));
+        assert_eq!(filled, Ok("Soup for Ann, Soup! {{x".to_owned()));
+        let named = template(ParameterFormat::Named, "Hi {{first_name}}");
+        let name = Parameter::text(Some("first_name".to_owned()), "{{1}}");
+        assert_eq!(named.fill(&message(vec![name])), Ok("Hi {{1}}".to_owned()));
+    }
+
+    #[test]
+    fn each_fault_has_the_providers_number() {
+        let mut it = template(ParameterFormat::Positional, "Hi {{1}}");
+        assert_eq!(number(it.fill(&message(Vec::new()))), 132_000);
+        assert_eq!(number(it.fill(&message(texts(&["a", "b"])))), 132_000);
+        assert_eq!(number(it.fill(&message(texts(&[&"x".repeat(1022)])))), 132_005);
+        assert_eq!(number(it.fill(&message(texts(&["a\nb"])))), 132_007);
+        let picture = Parameter { kind: ParameterKind::Image, ..Parameter::text(None, "x") };
+        assert_eq!(number(it.fill(&message(vec![picture]))), 132_012);
+        let unnamed = template(ParameterFormat::Named, "Hi {{name}}");
+        assert_eq!(number(unnamed.fill(&message(texts(&["a"])))), 132_012);
+        for (status, expected) in [
+            (TemplateStatus::Draft, 132_001),
+            (TemplateStatus::Pending, 132_001),
+            (TemplateStatus::Rejected, 132_001),
+            (TemplateStatus::Paused, 132_015),
+            (TemplateStatus::Disabled, 132_016),
+        ] {
+            it.status = status;
+            assert_eq!(number(it.fill(&message(texts(&["a"])))), expected, "{status}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn filling_never_panics_and_agrees_with_the_count(
+            pieces in prop::collection::vec("\\PC{0,6}|\\{\\{[1-4]\\}\\}|\\{\\{[a-c]\\}\\}|\\{\\{|\\}\\}", 0..8),
+            values in prop::collection::vec("[ -~é]{1,8}", 0..6),
+            named in any::<bool>(),
+        ) {
+            let format =
+                if named { ParameterFormat::Named } else { ParameterFormat::Positional };
+            let template = template(format, &pieces.concat());
+            let names = template.parameters();
+            let parameters: Vec<Parameter> = values
+                .iter()
+                .enumerate()
+                .map(|(index, value)| Parameter::text(names.get(index).cloned(), value.clone()))
+                .collect();
+            match template.fill(&message(parameters)) {
+                Ok(filled) => {
+                    prop_assert_eq!(values.len(), names.len());
+                    if names.is_empty() {
+                        prop_assert_eq!(filled, template.body());
+                    }
+                }
+                Err(fault) => prop_assert_eq!(fault.number == 132_000, values.len() != names.len()),
+            }
+        }
+    }
 }

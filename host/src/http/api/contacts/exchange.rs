@@ -11,9 +11,9 @@ use futures_util::stream;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::flow::House;
 use crate::flow::people::csv;
 use crate::flow::people::import::{ImportError, upload};
-use crate::flow::House;
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
 use crate::http::extract::{Page, Pagination, Path, Query, moment};
@@ -97,7 +97,11 @@ pub async fn import(
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     if !kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/csv")) {
         let hint = "send the file itself as the body, with `Content-Type: text/csv`";
-        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", hint));
+        return Err(ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            hint,
+        ));
     }
     let bytes = Box::pin(http_body_util::BodyDataStream::new(body));
     let import = upload(&house, &caller.team_id, bytes).await?;
@@ -121,7 +125,7 @@ impl From<ImportError> for ApiError {
 }
 
 /// List imports
-#[utoipa::path(get, path = "/imports", tag = "contacts", params(Page),
+#[utoipa::path(get, path = "/imports", tag = "contacts",
     responses((status = 200, description = "A page of them, oldest first", body = ImportList)))]
 pub async fn imports(
     State(house): State<Arc<House>>,
@@ -149,7 +153,7 @@ pub async fn progress(
 }
 
 /// The lines that an import left out
-#[utoipa::path(get, path = "/imports/{id}/problems", tag = "contacts", params(Page),
+#[utoipa::path(get, path = "/imports/{id}/problems", tag = "contacts",
     responses((status = 200, description = "A page of them, in order of line", body = ImportProblems)))]
 pub async fn problems(
     State(house): State<Arc<House>>,
@@ -186,8 +190,7 @@ pub async fn export(State(house): State<Arc<House>>, caller: Caller) -> Response
         after: Option<String>,
         first: bool,
     }
-    let begin =
-        Place { house, team_id: caller.team_id, after: Some(String::new()), first: true };
+    let begin = Place { house, team_id: caller.team_id, after: Some(String::new()), first: true };
     let parts = stream::try_unfold(begin, async |mut place: Place| {
         let Some(after) = place.after.take() else { return Ok(None) };
         let mut conn = place.house.store.read().await.map_err(anyhow::Error::from)?;

@@ -4,7 +4,7 @@
 mod exchange;
 mod standing;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -134,7 +134,7 @@ pub struct ContactQuery {
 }
 
 /// List contacts
-#[utoipa::path(get, path = "/contacts", tag = "contacts", params(ContactQuery),
+#[utoipa::path(get, path = "/contacts", tag = "contacts",
     responses((status = 200, description = "A page of them", body = ContactList)))]
 pub async fn list(
     State(house): State<Arc<House>>,
@@ -184,7 +184,7 @@ pub async fn get(
 /// A contact's messages
 ///
 /// On all accounts, newest first.
-#[utoipa::path(get, path = "/contacts/{contact}/messages", tag = "contacts", params(Page),
+#[utoipa::path(get, path = "/contacts/{contact}/messages", tag = "contacts",
     responses((status = 200, description = "A page of them", body = Value)))]
 pub async fn messages(
     State(house): State<Arc<House>>,

@@ -117,12 +117,7 @@ impl Memory {
 
 #[async_trait]
 impl House for Memory {
-    async fn decide_template(
-        &self,
-        _: &str,
-        _: crate::model::TemplateStatus,
-        _: &str,
-    ) -> anyhow::Result<bool> {
+    async fn decide_template(&self, _: &str, _: TemplateStatus, _: &str) -> anyhow::Result<bool> {
         Ok(false)
     }
 
