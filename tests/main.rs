@@ -5,20 +5,26 @@
 #[macro_use]
 mod support;
 
+mod bad_input;
 mod chain;
 mod crash;
 mod effects;
+mod endpoints;
+mod errors;
+mod fuzz;
 mod hostile;
 mod hotswap;
 mod intake;
 mod nodes;
 mod notify;
+mod openapi;
 mod order;
 mod outbox;
 mod path;
 mod phone;
 mod state;
 mod store;
+mod stream;
 mod surface;
 mod teams;
 mod tidy;

@@ -11,6 +11,7 @@ pub mod listen;
 pub mod message;
 pub mod plugin;
 pub mod plugin_log;
+pub mod resend;
 pub mod sql;
 pub mod state;
 pub mod team;

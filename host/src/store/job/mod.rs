@@ -230,12 +230,28 @@ pub async fn remove_target(
     team_id: &str,
     target_id: &str,
 ) -> sqlx::Result<Vec<String>> {
-    let mut sql = Sql::new("DELETE FROM job WHERE team_id = ");
+    let mut sql = Sql::new("DELETE FROM job WHERE target_id <> '' AND team_id = ");
     sql.bind(team_id.to_owned())
         .push(" AND target_id = ")
         .bind(target_id.to_owned())
         .push(" RETURNING lane");
     sql.fetch(conn).await?.iter().map(|row| row.text("lane")).collect()
+}
+
+/// How many jobs wait for an endpoint or install, counted up to `most`.
+pub async fn count_for(
+    conn: &mut Conn,
+    team_id: &str,
+    target_id: &str,
+    most: i64,
+) -> sqlx::Result<i64> {
+    // `<> ''` leads to the index of those that have a target.
+    let mut sql = Sql::new(
+        "SELECT COUNT(*) AS jobs FROM (SELECT id FROM job WHERE target_id <> '' AND team_id = ",
+    );
+    sql.bind(team_id.to_owned()).push(" AND target_id = ").bind(target_id.to_owned());
+    sql.push(" LIMIT ").bind(most).push(") AS waiting");
+    sql.fetch_one(conn).await?.map_or(Ok(0), |row| row.int("jobs"))
 }
 
 /// Whether any job is left for a subject.
