@@ -5,16 +5,21 @@
 #[macro_use]
 mod support;
 
+mod bad_input;
 mod chain;
 mod crash;
 mod effects;
+mod endpoints;
+mod errors;
 mod exchange;
+mod fuzz;
 mod hostile;
 mod hotswap;
 mod intake;
 mod merges;
 mod nodes;
 mod notify;
+mod openapi;
 mod order;
 mod outbox;
 mod path;
@@ -22,6 +27,7 @@ mod people;
 mod phone;
 mod state;
 mod store;
+mod stream;
 mod surface;
 mod teams;
 mod templates;

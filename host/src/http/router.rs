@@ -28,7 +28,7 @@ use crate::model::ApiScope;
 pub fn router(house: Arc<House>, stop: CancellationToken) -> Router {
     let (api, description) = api(&house);
     let mut router = api
-        .merge(openapi::page(description))
+        .merge(openapi::page(openapi::finished(description)))
         .route("/healthz", get(health::lives))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))
@@ -101,8 +101,7 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
         (TemplatesRead, routes!(templates::get)),
         (TemplatesWrite, routes!(templates::submit)),
         (TemplatesWrite, routes!(templates::delete)),
-        (EventsRead, routes!(events::pull)),
-        (EventsRead, routes!(events::stream)),
+        (EventsRead, routes!(events::read)),
         (PluginsRead, routes!(plugins::list)),
         (PluginsWrite, routes!(plugins::upload).layer(upload)),
         (PluginsWrite, routes!(plugins::reorder)),
@@ -132,8 +131,11 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
         (EndpointsRead, routes!(endpoints::get)),
         (EndpointsWrite, routes!(endpoints::change)),
         (EndpointsWrite, routes!(endpoints::delete)),
+        (EndpointsWrite, routes!(endpoints::rotate_secret)),
         (EndpointsRead, routes!(endpoints::attempts)),
         (EndpointsWrite, routes!(endpoints::test)),
+        (EndpointsWrite, routes!(endpoints::resend)),
+        (EndpointsRead, routes!(endpoints::resends)),
         (TeamRead, routes!(keys::list)),
         (TeamWrite, routes!(keys::create)),
         (TeamWrite, routes!(keys::delete)),

@@ -23,7 +23,8 @@ pub use template::{
     TemplateLanguage, TemplateMessage, TemplateStatus, TemplateValues, ValuesOf,
 };
 pub use words::{
-    AccountState, ChannelType, Direction, FaultClass, InstallState, JobKind, OptIn, Status,
+    AccountState, ChannelType, Direction, FaultClass, InstallState, JobKind, OptIn, PayloadFormat,
+    ResendState, Status,
 };
 
 use serde::{Deserialize, Serialize};
