@@ -6,17 +6,21 @@
 mod support;
 
 mod chain;
+mod commands;
 mod crash;
 mod effects;
 mod hostile;
 mod hotswap;
+mod identity;
 mod intake;
+mod members;
 mod nodes;
 mod notify;
 mod order;
 mod outbox;
 mod path;
 mod phone;
+mod scopes;
 mod state;
 mod store;
 mod surface;

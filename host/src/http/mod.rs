@@ -5,6 +5,7 @@ pub mod auth;
 mod error;
 mod extract;
 mod health;
+mod limits;
 pub mod metrics;
 mod observe;
 pub mod openapi;
@@ -12,6 +13,8 @@ mod plugin_webhook;
 mod router;
 pub mod sandbox;
 mod server;
+mod setup;
+mod token;
 mod wiring;
 
 pub use router::router;
