@@ -3,6 +3,7 @@
 pub mod account;
 pub mod chat;
 pub mod contact;
+pub mod credential;
 pub mod dead_letter;
 pub mod endpoint;
 pub mod event;
@@ -12,10 +13,13 @@ pub mod message;
 pub mod plugin;
 pub mod plugin_log;
 pub mod resend;
+pub mod session;
+pub mod signing_key;
 pub mod sql;
 pub mod state;
 pub mod team;
 pub mod timer;
+pub mod user;
 pub mod webhook;
 
 #[cfg(test)]
