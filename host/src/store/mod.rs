@@ -4,6 +4,7 @@ pub mod account;
 pub mod chat;
 pub mod contact;
 pub mod contact_list;
+pub mod credential;
 pub mod dead_letter;
 pub mod endpoint;
 pub mod erase;
@@ -16,11 +17,14 @@ pub mod message;
 pub mod plugin;
 pub mod plugin_log;
 pub mod resend;
+pub mod session;
+pub mod signing_key;
 pub mod sql;
 pub mod state;
 pub mod team;
 pub mod template;
 pub mod timer;
+pub mod user;
 pub mod webhook;
 
 #[cfg(test)]
