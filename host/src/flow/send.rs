@@ -11,6 +11,7 @@ use super::batch::Work;
 use super::inbound::new_chat;
 use super::rules::{self, Case, Refused, refuse};
 use super::templates;
+pub use crate::model::is_phone;
 use crate::model::{
     Account, Chat, Content, Direction, JobKind, Message, Recipient, SendOptions, Status,
 };
@@ -293,14 +294,6 @@ fn only<T>(mut items: Vec<T>) -> Option<T> {
     if items.len() == 1 { items.pop() } else { None }
 }
 
-/// E.164: a plus, and 7 to 15 digits of which the first is not 0.
-pub fn is_phone(text: &str) -> bool {
-    let Some(digits) = text.strip_prefix('+') else { return false };
-    (7..=15).contains(&digits.len())
-        && !digits.starts_with('0')
-        && digits.bytes().all(|b| b.is_ascii_digit())
-}
-
 /// Queues the API's messages in sets. Weak, since the house holds it.
 pub struct Queuer(pub Weak<House>);
 
@@ -384,22 +377,5 @@ fn signal(house: &House, team_id: &str, account_id: &str, payload: serde_json::V
         account_id: account_id.to_owned(),
         payload: payload.to_string(),
         ..Job::new(house.clock.id("job"), team_id, JobKind::Send, house.clock.now())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_phone_number_is_e_164() {
-        for good in ["+15550001111", "+4915112345678"] {
-            assert!(is_phone(good), "{good}");
-        }
-        for bad in
-            ["15550001111", "+0555000111", "+1555", "+1555000111122223", "+1555000a111", "", "+"]
-        {
-            assert!(!is_phone(bad), "{bad}");
-        }
     }
 }

@@ -16,7 +16,7 @@ pub use content::{
 };
 pub use effect::{Effect, Recipient, Scope, SendOptions, TimerSpec};
 pub use event::{Event, EventKind, Inbound, InboundMessage, InboundStatus, MAX_DEPTH};
-pub use person::{Alias, AliasKind, Chat, Contact};
+pub use person::{Alias, AliasKind, Chat, Contact, is_phone};
 pub use template::{
     ButtonIndex, ButtonKind, Component, Example, HeaderFormat, Localised, NamedExample, Parameter,
     ParameterFormat, ParameterKind, Template, TemplateButton, TemplateCategory, TemplateFault,

@@ -93,3 +93,28 @@ pub struct Chat {
     /// The last message from the customer, which opens the window of 24 hours; 0: none yet.
     pub last_inbound_at: Millis,
 }
+
+/// E.164: a plus, and 7 to 15 digits of which the first is not 0.
+pub fn is_phone(text: &str) -> bool {
+    let Some(digits) = text.strip_prefix('+') else { return false };
+    (7..=15).contains(&digits.len())
+        && !digits.starts_with('0')
+        && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phone_number_is_e_164() {
+        for good in ["+15550001111", "+4915112345678"] {
+            assert!(is_phone(good), "{good}");
+        }
+        for bad in
+            ["15550001111", "+0555000111", "+1555", "+1555000111122223", "+1555000a111", "", "+"]
+        {
+            assert!(!is_phone(bad), "{bad}");
+        }
+    }
+}

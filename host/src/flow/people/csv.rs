@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::flow::send::is_phone;
-use crate::model::{Contact, OptIn};
+use crate::model::{Contact, OptIn, is_phone};
 
 /// A record has at most so many bytes; with an open quote it ends here too.
 const MAX_RECORD: usize = 16 << 10;

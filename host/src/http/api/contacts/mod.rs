@@ -314,20 +314,27 @@ pub async fn change(
     Ok(axum::Json(shown(&house, &caller.team_id, &contact.id).await?))
 }
 
+/// A contact that is being forgotten.
+#[derive(Serialize, ToSchema)]
+pub struct Forgotten {
+    /// Its id, which the event `contact.erased` will name.
+    pub forgetting: String,
+}
+
 /// Forget a contact
 ///
 /// It is unknown at once, and what waits to be sent to it is cancelled. Its messages, chats, events,
 /// timers and data of plugins are deleted in the background: `contact.erased` tells when that is done.
 #[utoipa::path(delete, path = "/contacts/{contact}", tag = "contacts",
-    responses((status = 202, description = "It is being forgotten")))]
+    responses((status = 202, description = "It is being forgotten", body = Forgotten)))]
 pub async fn erase(
     State(house): State<Arc<House>>,
     caller: Caller,
     Path(key): Path<String>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<(StatusCode, axum::Json<Forgotten>), ApiError> {
     let contact = own(&mut *house.store.read().await?, &caller.team_id, &key).await?;
     if people::erase(&house, &caller.team_id, &contact.id).await? {
-        Ok(StatusCode::ACCEPTED)
+        Ok((StatusCode::ACCEPTED, axum::Json(Forgotten { forgetting: contact.id })))
     } else {
         Err(ApiError::not_found("contact", &key))
     }
