@@ -169,7 +169,7 @@ both! {
         let service = place.serve("serve");
         let form = [("grant_type", "password"), ("username", "ann@example.com"), ("password", "another horse")];
         Client::new(service.url(), "").form("/oauth2/token", &form).await.ok();
-        assert_eq!(Client { url: service.url().to_owned(), ..me }.get("/api/v1/me").await.refused(401), "unauthorized");
+        assert_eq!(Client::new(service.url(), &me.key).get("/api/v1/me").await.refused(401), "unauthorized");
         service.stop();
     }
 
