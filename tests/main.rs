@@ -5,10 +5,14 @@
 #[macro_use]
 mod support;
 
+mod bad_input;
 mod chain;
 mod commands;
 mod crash;
 mod effects;
+mod endpoints;
+mod errors;
+mod fuzz;
 mod hostile;
 mod hotswap;
 mod identity;
@@ -16,6 +20,7 @@ mod intake;
 mod members;
 mod nodes;
 mod notify;
+mod openapi;
 mod order;
 mod outbox;
 mod path;
@@ -23,6 +28,7 @@ mod phone;
 mod scopes;
 mod state;
 mod store;
+mod stream;
 mod surface;
 mod teams;
 mod tidy;

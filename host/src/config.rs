@@ -98,6 +98,7 @@ pub struct Notify {
     pub timeout: Millis,
     pub concurrency: usize,
     pub disable_after: Millis,
+    pub endpoints: i64,
     pub allow: Vec<IpNet>,
 }
 

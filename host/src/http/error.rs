@@ -5,6 +5,7 @@ use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, Que
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::codes;
 use super::openapi::{Problem, Refusal};
 use crate::flow::identity::IdentityError;
 use crate::flow::install::InstallError;
@@ -22,11 +23,20 @@ pub struct ApiError {
     details: Vec<String>,
     /// Seconds, for `Retry-After`.
     retry_after: Option<i64>,
+    /// The oldest cursor to go on from, where the one given is too old.
+    oldest_cursor: Option<i64>,
 }
 
 impl ApiError {
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), details: Vec::new(), retry_after: None }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            details: Vec::new(),
+            retry_after: None,
+            oldest_cursor: None,
+        }
     }
 
     /// 400 `invalid_request`: the field, and what it should be.
@@ -69,10 +79,33 @@ impl ApiError {
         Self { retry_after, ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message) }
     }
 
+    /// 410 `cursor_expired`: the events after the cursor are gone, up to `oldest`.
+    pub fn cursor_expired(oldest: i64) -> Self {
+        let message = format!(
+            "the events after this cursor are no longer kept: go on from {oldest}, and read anew what you keep of them"
+        );
+        let oldest_cursor = Some(oldest);
+        Self { oldest_cursor, ..Self::new(StatusCode::GONE, "cursor_expired", message) }
+    }
+
     /// 500 `internal`, without detail.
     pub fn internal() -> Self {
         let message = "something failed on our side; the log has the details under this answer's x-request-id";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
+    }
+
+    /// What a framework's own refusal becomes.
+    pub fn unfit(status: StatusCode, text: &str) -> Self {
+        match status {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Self::new(status, "too_large", "the body is larger than this host takes")
+            }
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                let message = "send the body as JSON, with `Content-Type: application/json`";
+                Self::new(status, "unsupported_media_type", message)
+            }
+            _ => Self::invalid(plain(text)),
+        }
     }
 
     #[must_use]
@@ -84,12 +117,16 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        if !codes::is_listed(self.code) {
+            tracing::error!(code = self.code, "a refusal's code is not listed in http/codes.rs");
+        }
         let body = Refusal {
             error: Problem {
                 code: self.code,
                 message: self.message,
                 status: self.status.as_u16(),
                 details: self.details,
+                oldest_cursor: self.oldest_cursor,
             },
         };
         let mut response = (self.status, Json(body)).into_response();
@@ -176,16 +213,13 @@ impl From<InstallError> for ApiError {
     }
 }
 
-/// A body, path or query that does not fit is a 400 that says what does not; an over-long body a 413.
+/// A body, path or query that does not fit is a 400 that says what does not; an over-long body a 413,
+/// one that is not said to be JSON a 415.
 macro_rules! from_rejection {
     ($($rejection:ty),+) => {$(
         impl From<$rejection> for ApiError {
             fn from(rejection: $rejection) -> Self {
-                if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                    let message = "the body is larger than this host takes";
-                    return Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message);
-                }
-                Self::invalid(plain(&rejection.body_text()))
+                Self::unfit(rejection.status(), &rejection.body_text())
             }
         }
     )+};

@@ -2,6 +2,7 @@
 
 mod api;
 pub mod auth;
+mod codes;
 mod error;
 mod extract;
 mod health;

@@ -30,7 +30,7 @@ use crate::model::ApiScope;
 pub fn router(house: Arc<House>, stop: CancellationToken) -> Router {
     let (api, description) = api(&house);
     let mut router = api
-        .merge(openapi::page(description))
+        .merge(openapi::page(openapi::finished(description)))
         .route("/healthz", get(health::lives))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))
@@ -74,8 +74,7 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
         (ChatsWrite, routes!(chats::assign)),
         (ChatsWrite, routes!(chats::hand_back)),
         (ChatsWrite, routes!(chats::mark_read)),
-        (EventsRead, routes!(events::pull)),
-        (EventsRead, routes!(events::stream)),
+        (EventsRead, routes!(events::read)),
         (PluginsRead, routes!(plugins::list)),
         (PluginsWrite, routes!(plugins::upload).layer(upload)),
         (PluginsWrite, routes!(plugins::reorder)),
@@ -105,8 +104,11 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
         (EndpointsRead, routes!(endpoints::get)),
         (EndpointsWrite, routes!(endpoints::change)),
         (EndpointsWrite, routes!(endpoints::delete)),
+        (EndpointsWrite, routes!(endpoints::rotate_secret)),
         (EndpointsRead, routes!(endpoints::attempts)),
         (EndpointsWrite, routes!(endpoints::test)),
+        (EndpointsWrite, routes!(endpoints::resend)),
+        (EndpointsRead, routes!(endpoints::resends)),
         (TeamRead, routes!(team::get)),
         (TeamWrite, routes!(team::rename)),
         (TeamRead, routes!(users::list)),

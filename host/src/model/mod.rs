@@ -15,7 +15,8 @@ pub use content::{
 pub use effect::{Effect, Recipient, Scope, SendOptions, TimerSpec};
 pub use event::{Event, EventKind, Inbound, InboundMessage, InboundStatus, MAX_DEPTH};
 pub use words::{
-    AccountState, ChannelType, Direction, FaultClass, InstallState, JobKind, OptIn, Status,
+    AccountState, ChannelType, Direction, FaultClass, InstallState, JobKind, OptIn, PayloadFormat,
+    ResendState, Status,
 };
 
 use serde::{Deserialize, Serialize};

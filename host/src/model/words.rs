@@ -92,6 +92,24 @@ words! {
         Notify = "notify",
         /// A status that matched no message yet.
         Status = "status",
+        /// A range of events on its way to an endpoint once more.
+        Resend = "resend",
+    }
+}
+
+words! {
+    /// How events are written for an endpoint.
+    PayloadFormat { Native = "native" }
+}
+
+words! {
+    /// How far a range of events that is sent again has come.
+    ResendState {
+        Running = "running",
+        /// Every event of it is queued.
+        Done = "done",
+        /// The endpoint was disabled meanwhile.
+        Stopped = "stopped",
     }
 }
 

@@ -295,7 +295,7 @@ impl Outbox {
             Err(SendError::Fail { code, message }) => Left::Failed { code, message },
             // The same id again is the same message: no doubt can arise.
             Err(SendError::Doubt { message }) if channel.deduplicates() => {
-                Left::Retry { code: "no-answer".to_owned(), message, after: None }
+                Left::Retry { code: "no_answer".to_owned(), message, after: None }
             }
             Err(SendError::Doubt { .. }) => Left::Doubt,
         })
