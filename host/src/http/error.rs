@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::openapi::{Problem, Refusal};
 use crate::flow::install::InstallError;
+use crate::flow::media::MediaError;
 use crate::flow::rules::Refused;
 use crate::model::{ApiScope, ContentError};
 use crate::store::StoreError;
@@ -21,11 +22,16 @@ pub struct ApiError {
     details: Vec<String>,
     /// Seconds, for `Retry-After`.
     retry_after: Option<i64>,
+    /// The limit of a number's day, and when it ends in Unix seconds: for the `X-RateLimit-*` headers.
+    day: Option<(u32, i64)>,
 }
+
+/// Milliseconds.
+const DAY: i64 = 24 * 60 * 60 * 1000;
 
 impl ApiError {
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), details: Vec::new(), retry_after: None }
+        Self { status, code, message: message.into(), details: Vec::new(), retry_after: None, day: None }
     }
 
     /// 400 `invalid_request`: the field, and what it should be.
@@ -68,6 +74,14 @@ impl ApiError {
         Self { retry_after, ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message) }
     }
 
+    /// 429 `daily_limit`: a number has sent as many messages as it may today.
+    pub fn daily_limit(message: String, limit: u32, now: i64) -> Self {
+        let ends = (now.div_euclid(DAY) + 1) * DAY / 1000;
+        let retry_after = Some((ends - now.div_euclid(1000)).max(1));
+        let day = Some((limit, ends));
+        Self { retry_after, day, ..Self::new(StatusCode::TOO_MANY_REQUESTS, "daily_limit", message) }
+    }
+
     /// 500 `internal`, without detail.
     pub fn internal() -> Self {
         let message = "something failed on our side; the log has the details under this answer's x-request-id";
@@ -95,6 +109,12 @@ impl IntoResponse for ApiError {
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if let Some((limit, ends)) = self.day {
+            let headers = response.headers_mut();
+            headers.insert("x-ratelimit-limit", HeaderValue::from(limit));
+            headers.insert("x-ratelimit-remaining", HeaderValue::from(0));
+            headers.insert("x-ratelimit-reset", HeaderValue::from(ends));
+        }
         response
     }
 }
@@ -118,6 +138,20 @@ impl From<ContentError> for ApiError {
     }
 }
 
+impl From<MediaError> for ApiError {
+    fn from(error: MediaError) -> Self {
+        let (code, message) = (error.code(), error.to_string());
+        let status = match error {
+            MediaError::Internal(error) => return error.into(),
+            MediaError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            MediaError::NotFound(_) => StatusCode::NOT_FOUND,
+            MediaError::Type(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self::new(status, code, message)
+    }
+}
+
 impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
         let status = match refused.code {
@@ -126,7 +160,10 @@ impl From<Refused> for ApiError {
                 tracing::error!(error = refused.message, "a send could not be queued");
                 return Self::internal();
             }
-            "opted_out" | "quota" | "window_closed" | "account_closed" => StatusCode::CONFLICT,
+            "opted_out" | "quota" | "window_closed" | "account_closed" | "not_pending" | "not_failed"
+            | "still_pending" | "not_incoming" | "bulk_over" => StatusCode::CONFLICT,
+            "daily_limit" => StatusCode::TOO_MANY_REQUESTS,
+            "media_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::BAD_REQUEST,
         };
         Self::new(status, refused.code, refused.message)

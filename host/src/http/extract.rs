@@ -4,10 +4,10 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::error::ApiError;
 
@@ -98,6 +98,14 @@ impl Page {
     }
 }
 
+/// Where a list goes on.
+#[derive(Serialize, ToSchema)]
+pub struct Pagination {
+    /// The cursor of the next page; null on the last one.
+    #[schema(required)]
+    pub next: Option<String>,
+}
+
 /// `{"<name>": […], "pagination": {"next"}}`; `next` is null on the last page.
 pub fn listed(name: &str, items: Vec<Value>, next: Option<String>) -> axum::Json<Value> {
     axum::Json(json!({ name: items, "pagination": { "next": next } }))
@@ -126,14 +134,15 @@ pub fn short_text(text: &str, field: &str, most: usize) -> Result<String, ApiErr
     Ok(text.trim().to_owned())
 }
 
-/// Unix milliseconds as ISO 8601 in UTC; null for 0, which stands for "never".
+/// Unix milliseconds as ISO 8601 in UTC; `None` for 0, which stands for "never".
+pub fn moment(millis: i64) -> Option<String> {
+    let moment = chrono::DateTime::from_timestamp_millis(millis).filter(|_| millis != 0)?;
+    Some(moment.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
+}
+
+/// The same as JSON; null for "never".
 pub fn iso(millis: i64) -> Value {
-    if millis == 0 {
-        return Value::Null;
-    }
-    chrono::DateTime::from_timestamp_millis(millis).map_or(Value::Null, |moment| {
-        moment.to_rfc3339_opts(chrono::SecondsFormat::Millis, true).into()
-    })
+    moment(millis).map_or(Value::Null, Value::from)
 }
 
 #[cfg(test)]

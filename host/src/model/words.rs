@@ -92,6 +92,8 @@ words! {
         Notify = "notify",
         /// A status that matched no message yet.
         Status = "status",
+        /// The next messages of a bulk send.
+        Bulk = "bulk",
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use wasmtime::{Engine, Store};
 
 use super::artefact::Artefacts;
-use super::egress::Egress;
+use crate::egress::Egress;
 use super::engine::{self, Ticker};
 use super::gate::Gate;
 use super::invoke::{Answered, Loaded};

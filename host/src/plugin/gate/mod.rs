@@ -20,7 +20,7 @@ use url::Url;
 use crate::config;
 use crate::model::Event;
 use crate::plugin::Install;
-use crate::plugin::egress::{Egress, EgressError, HostPattern, Request, Response};
+use crate::egress::{Egress, EgressError, HostPattern, Request, Response};
 
 pub(super) use hooks::Hooks;
 

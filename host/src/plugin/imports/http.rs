@@ -7,7 +7,7 @@ use url::Url;
 
 use super::super::bindings::switchboard::plugin::http as wit;
 use super::super::bindings::switchboard::plugin::types::Error;
-use super::super::egress;
+use crate::egress;
 use super::super::fault::Stop;
 use super::super::run::{Halt, Run, answer};
 

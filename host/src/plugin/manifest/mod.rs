@@ -15,7 +15,7 @@ pub use carry::{SECTION, embed, extract};
 pub use filter::{On, Pattern, Subscription};
 pub use grants::{Access, Grants};
 
-use super::egress::HostPattern;
+use crate::egress::HostPattern;
 use crate::config;
 
 /// A plugin's own description, checked by [`Manifest::parse`].
