@@ -71,8 +71,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             api.post("messages", body).await?
         }
         Command::List { account, chat, contact, status, limit } => {
-            let asked =
-                [("account", &account), ("chat", &chat), ("contact", &contact), ("status", &status)];
+            let asked = [
+                ("account", &account),
+                ("chat", &chat),
+                ("contact", &contact),
+                ("status", &status),
+            ];
             let filters: Vec<(&str, &str)> =
                 asked.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))).collect();
             let messages = api.list("messages", "messages", &filters, limit).await?;
