@@ -171,10 +171,10 @@ both! {
         }
         server.drain().await;
         let notes = server.client.get(&format!("/api/v1/contacts/{ANN}/notes?limit=1")).await.ok();
-        assert_eq!(notes["notes"][0]["text"], "called back", "{notes}");
+        assert_eq!(notes["messages"][0]["text"], "called back", "{notes}");
         let next = notes["pagination"]["next"].as_str().expect("an older one");
         let older = server.client.get(&format!("/api/v1/contacts/{ANN}/notes?cursor={next}")).await.ok();
-        assert_eq!(older["notes"].as_array().map(Vec::len), Some(1), "{older}");
+        assert_eq!(older["messages"].as_array().map(Vec::len), Some(1), "{older}");
         assert!(server.client.outgoing(&server.account).await.is_empty());
         server.finish().await;
     }

@@ -2,21 +2,25 @@
 
 mod access;
 mod account;
+mod card;
 mod content;
 mod effect;
 mod event;
+mod interactive;
 mod person;
+mod queue;
 mod template;
 mod words;
 
 pub use access::{ApiScope, Role, scope_words, scopes_as_text, scopes_from_text};
 pub use account::{Account, AccountSettings};
-pub use content::{
-    Button, Content, ContentError, Interactive, Location, Media, Reaction, Reply, Row,
-};
+pub use card::Card;
+pub use content::{Content, ContentError, Location, Media, Reaction};
 pub use effect::{Effect, Recipient, Scope, SendOptions, TimerSpec};
 pub use event::{Event, EventKind, Inbound, InboundMessage, InboundStatus, MAX_DEPTH};
+pub use interactive::{Button, Interactive, Reply, Row, Section};
 pub use person::{Alias, AliasKind, Chat, Contact, is_phone};
+pub use queue::{QuietHours, WarmUp, minute_of_day};
 pub use template::{
     ButtonIndex, ButtonKind, Component, Example, HeaderFormat, Localised, NamedExample, Parameter,
     ParameterFormat, ParameterKind, Template, TemplateButton, TemplateCategory, TemplateFault,

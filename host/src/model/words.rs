@@ -96,6 +96,8 @@ words! {
         People = "people",
         /// A range of events on its way to an endpoint once more.
         Resend = "resend",
+        /// The next messages of a bulk send.
+        Bulk = "bulk",
     }
 }
 

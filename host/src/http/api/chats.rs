@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use super::messages::views;
+use super::messages::{MessageList, views};
 use crate::flow::rules::window;
-use crate::flow::{House, record, send};
+use crate::flow::{House, record, signal};
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
-use crate::http::extract::{Json, Page, Pagination, Path, Query, listed, moment, short_text};
+use crate::http::extract::{Json, Page, Pagination, Path, Query, moment, short_text};
 use crate::model::{Account, Chat, Direction, Event, EventKind, Millis};
 use crate::store::chat::{Filter, Shelf};
 use crate::store::{Conn, account, chat, job, message, team};
@@ -167,19 +167,20 @@ pub async fn get(State(house): State<Arc<House>>, caller: Caller, Path(id): Path
 ///
 /// Newest first.
 #[utoipa::path(get, path = "/chats/{id}/messages", tag = "chats",
-    responses((status = 200, description = "A page of them", body = Value)))]
+    responses((status = 200, description = "A page of them", body = MessageList)))]
 pub async fn messages(
     State(house): State<Arc<House>>,
     caller: Caller,
     Path(id): Path<String>,
     Query(page): Query<Page>,
-) -> Result<axum::Json<Value>, ApiError> {
+) -> Result<axum::Json<MessageList>, ApiError> {
     let mut conn = house.store.read().await?;
     let chat = own(&mut conn, &caller.team_id, &id).await?;
     let mut found =
         message::history(&mut conn, &caller.team_id, &chat.id, page.cursor(), page.fetch()).await?;
     let next = page.cut(&mut found, |message| message.id.clone());
-    Ok(listed("messages", views(&mut conn, &found).await?, next))
+    let messages = views(&mut conn, &found).await?;
+    Ok(axum::Json(MessageList { messages, pagination: Pagination { next } }))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -273,7 +274,7 @@ pub async fn mark_read(
     team::draw(&mut tx, &BTreeMap::from([(caller.team_id.clone(), 1)])).await?;
     chat::mark_read(&mut tx, &caller.team_id, &id).await?;
     if let Some(last) = newest.iter().find(|message| message.direction == Direction::In) {
-        let signal = send::read_signal(&house, &mut tx, &caller.team_id, &last.id).await?;
+        let signal = signal::read_signal(&house, &mut tx, &caller.team_id, &last.id).await?;
         job::insert(&mut tx, signal.as_slice()).await?;
     }
     house.commit(tx).await?;

@@ -13,14 +13,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use super::messages::views;
+use super::messages::{MessageList, views};
 use crate::flow::people::csv::MAX_FIELDS;
 use crate::flow::{House, people, record};
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
-use crate::http::extract::{
-    Json, Page, Pagination, Path, Query, listed, moment, phone_number, short_text,
-};
+use crate::http::extract::{Json, Page, Pagination, Path, Query, moment, phone_number, short_text};
 use crate::model::{Alias, Contact, EventKind, Millis, OptIn};
 use crate::store::contact::Change;
 use crate::store::contact_list::{self, Filter};
@@ -185,19 +183,20 @@ pub async fn get(
 ///
 /// On all accounts, newest first.
 #[utoipa::path(get, path = "/contacts/{contact}/messages", tag = "contacts",
-    responses((status = 200, description = "A page of them", body = Value)))]
+    responses((status = 200, description = "A page of them", body = MessageList)))]
 pub async fn messages(
     State(house): State<Arc<House>>,
     caller: Caller,
     Path(key): Path<String>,
     Query(page): Query<Page>,
-) -> Result<axum::Json<Value>, ApiError> {
+) -> Result<axum::Json<MessageList>, ApiError> {
     let mut conn = house.store.read().await?;
     let contact = own(&mut conn, &caller.team_id, &key).await?;
     let mut found =
         message::list(&mut conn, &caller.team_id, &contact.id, page.cursor(), page.fetch()).await?;
     let next = page.cut(&mut found, |message| message.id.clone());
-    Ok(listed("messages", views(&mut conn, &found).await?, next))
+    let messages = views(&mut conn, &found).await?;
+    Ok(axum::Json(MessageList { messages, pagination: Pagination { next } }))
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -11,10 +11,10 @@ use utoipa::ToSchema;
 
 use super::{ContactView, own, shown, tag_name};
 use crate::flow::{House, people, record};
-use crate::http::api::messages::views;
+use crate::http::api::messages::{MessageList, views};
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
-use crate::http::extract::{Json, Page, Path, Query, listed, short_text};
+use crate::http::extract::{Json, Page, Pagination, Path, Query, short_text};
 use crate::model::{Contact, EventKind, OptIn};
 use crate::store::contact::Change;
 use crate::store::{Conn, contact, contact_list, team};
@@ -216,18 +216,19 @@ pub async fn merge(
 /// In all its chats, newest first. A note is a message of the type `note`, written by `POST
 /// /messages`; it is never sent.
 #[utoipa::path(get, path = "/contacts/{contact}/notes", tag = "contacts",
-    responses((status = 200, description = "A page of them", body = Value)))]
+    responses((status = 200, description = "A page of them", body = MessageList)))]
 pub async fn notes(
     State(house): State<Arc<House>>,
     caller: Caller,
     Path(key): Path<String>,
     Query(page): Query<Page>,
-) -> Result<axum::Json<Value>, ApiError> {
+) -> Result<axum::Json<MessageList>, ApiError> {
     let mut conn = house.store.read().await?;
     let contact = own(&mut conn, &caller.team_id, &key).await?;
     let mut found =
         contact_list::notes(&mut conn, &caller.team_id, &contact.id, page.cursor(), page.fetch())
             .await?;
     let next = page.cut(&mut found, |message| message.id.clone());
-    Ok(listed("notes", views(&mut conn, &found).await?, next))
+    let messages = views(&mut conn, &found).await?;
+    Ok(axum::Json(MessageList { messages, pagination: Pagination { next } }))
 }
