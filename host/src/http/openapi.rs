@@ -119,6 +119,10 @@ fn describe(operation: &mut Operation, scope: ApiScope, names_one: bool, changes
     {
         operation.operation_id = Some(format!("{}.{name}", tag.replace(' ', "_")));
     }
+    // A heading, made of a sentence.
+    if let Some(summary) = &mut operation.summary {
+        *summary = summary.trim_end_matches('.').replace('\n', " ");
+    }
     operation.security = Some(vec![
         SecurityRequirement::new(KEY, [""; 0]),
         SecurityRequirement::new(TOKEN, [scope.as_str()]),
