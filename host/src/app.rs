@@ -15,6 +15,7 @@ use crate::channel::{Channels, Intake};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::flow::batch::Batcher;
+use crate::flow::identity::signing;
 use crate::flow::inbound::{Door, Receiver};
 use crate::flow::{House, dispatch, folder, inbound, notify, outbox, timers, upkeep};
 use crate::http;
@@ -103,6 +104,7 @@ async fn open(config: Config, clock: Clock) -> anyhow::Result<Arc<House>> {
         let jobs = job::recover(&store, clock.now()).await?;
         tracing::warn!(jobs, "the last stop was not a clean one; what was under way begins again");
     }
+    signing::ensure(&store, &seal, &clock).await?;
     let runtime = Runtime::new(&config, clock.clone())?;
     let journal = journal_path(&config);
     let sandbox = Sandbox::new(config.sandbox.clone(), clock.clone(), &journal)?;

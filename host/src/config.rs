@@ -25,6 +25,7 @@ pub struct Config {
     pub plugins: Plugins,
     pub sandbox: Sandbox,
     pub limits: Limits,
+    pub identity: Identity,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -146,6 +147,17 @@ pub struct Limits {
     pub event_days: i64,
 }
 
+/// People's logins.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    pub issuer: String,
+    pub access_token: Millis,
+    pub refresh_token: Millis,
+    pub password_attempts: u32,
+    pub setup_link: Millis,
+}
+
 /// A setting that cannot work, with its name and what it should be.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -188,6 +200,12 @@ impl Config {
         require(self.delivery.concurrency > 0, "delivery.concurrency", "at least 1")?;
         require(self.outbox.attempts > 0, "outbox.attempts", "at least 1")?;
         require(self.notify.concurrency > 0, "notify.concurrency", "at least 1")?;
+        require(
+            (60_000..=86_400_000).contains(&self.identity.access_token),
+            "identity.access_token",
+            "a minute to a day, in milliseconds",
+        )?;
+        require(self.identity.refresh_token > 0, "identity.refresh_token", "more than 0")?;
         require(
             self.plugins.memory <= self.plugins.memory_max,
             "plugins.memory",

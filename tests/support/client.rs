@@ -61,6 +61,17 @@ impl Client {
         self.call(Method::PATCH, path, Some(body)).await
     }
 
+    /// A form, as a browser or an OAuth client posts it: without the key.
+    pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.send(self.http.post(format!("{}{path}", self.url)).form(fields)).await
+    }
+
+    /// As an app, by HTTP Basic.
+    pub async fn get_as_app(&self, path: &str, id: &str, secret: &str) -> Answer {
+        let request = self.http.get(format!("{}{path}", self.url)).basic_auth(id, Some(secret));
+        self.send(request).await
+    }
+
     pub async fn delete(&self, path: &str) -> Answer {
         self.call(Method::DELETE, path, None).await
     }

@@ -9,7 +9,7 @@ mod seeds;
 mod server;
 
 pub use browser::Browser;
-pub use client::Client;
+pub use client::{Answer, Client};
 pub use database::{Database, On};
 pub use receiver::{Receiver, Request};
 pub use seeds::Seeds;

@@ -5,6 +5,7 @@ pub mod batch;
 pub mod dispatch;
 pub mod effect;
 pub mod folder;
+pub mod identity;
 pub mod inbound;
 pub mod install;
 pub mod notify;

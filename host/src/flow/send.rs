@@ -32,6 +32,23 @@ pub struct Draft {
     pub opt_out_notice: bool,
 }
 
+impl Draft {
+    /// An empty note to nobody, to be filled in.
+    pub fn new(message_id: String, team_id: &str) -> Self {
+        Self {
+            message_id,
+            team_id: team_id.to_owned(),
+            to: Recipient::Chat(String::new()),
+            content: Content::Note { text: String::new() },
+            options: SendOptions::default(),
+            client_id: None,
+            depth: 0,
+            place: 0,
+            opt_out_notice: false,
+        }
+    }
+}
+
 /// Write messages and the jobs that send them. Gives the lanes to promote. In a transaction that
 /// drew the drafts' numbers.
 pub async fn write(

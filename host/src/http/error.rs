@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::codes;
 use super::openapi::{Problem, Refusal};
+use crate::flow::identity::IdentityError;
 use crate::flow::install::InstallError;
 use crate::flow::rules::Refused;
 use crate::model::{ApiScope, ContentError};
@@ -58,7 +59,7 @@ impl ApiError {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "unauthorized",
-            "give a valid API key as `Authorization: Bearer <key>`",
+            "give a valid API key or access token as `Authorization: Bearer …`, or an app's id and secret by HTTP Basic",
         )
     }
 
@@ -73,7 +74,7 @@ impl ApiError {
 
     /// 429 `rate_limited`, to be tried again after so many seconds.
     pub fn rate_limited(retry_after: i64) -> Self {
-        let message = format!("too many requests with this key; try again in {retry_after} s");
+        let message = format!("too many requests; try again in {retry_after} s");
         let retry_after = Some(retry_after);
         Self { retry_after, ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message) }
     }
@@ -132,6 +133,10 @@ impl IntoResponse for ApiError {
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer, Basic realm=\"switchboard\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
         response
     }
 }
@@ -167,6 +172,24 @@ impl From<Refused> for ApiError {
             _ => StatusCode::BAD_REQUEST,
         };
         Self::new(status, refused.code, refused.message)
+    }
+}
+
+impl From<IdentityError> for ApiError {
+    fn from(error: IdentityError) -> Self {
+        let (code, message) = match error {
+            IdentityError::Refused { code, message } => (code, message),
+            IdentityError::Store(error) => return error.into(),
+            IdentityError::Internal(error) => return error.into(),
+        };
+        let status = match code {
+            "rate_limited" => return Self::rate_limited(10),
+            "not_found" => StatusCode::NOT_FOUND,
+            "invalid_client" => StatusCode::UNAUTHORIZED,
+            "email_taken" | "last_owner" | "setup_done" => StatusCode::CONFLICT,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self::new(status, code, message)
     }
 }
 

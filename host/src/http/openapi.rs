@@ -16,9 +16,10 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use super::codes::{self, Code};
 use crate::model::ApiScope;
 
-/// The names of the two ways to authorise a call.
+/// The names of the ways to authorise a call.
 const KEY: &str = "key";
 const TOKEN: &str = "token";
+const APP: &str = "app";
 
 /// What the routes say beyond themselves.
 #[derive(utoipa::OpenApi)]
@@ -89,12 +90,19 @@ impl Modify for Schemes {
         let components = api.components.get_or_insert_default();
         components.add_security_scheme(KEY, SecurityScheme::Http(key.build()));
         components.add_security_scheme(TOKEN, token);
+        let app = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Basic)
+            .description(Some("An app's id and secret"));
+        components.add_security_scheme(APP, SecurityScheme::Http(app.build()));
     }
 }
 
-/// Say of routes what their guard adds: the scope that they need, and the refusals that any call may
-/// meet.
-pub fn guarded<S>(scope: ApiScope, mut routes: UtoipaMethodRouter<S>) -> UtoipaMethodRouter<S>
+/// Say of routes what their guard adds: the scope that they need (`None`: any caller will do), and
+/// the refusals that any call may meet.
+pub fn guarded<S>(
+    scope: Option<ApiScope>,
+    mut routes: UtoipaMethodRouter<S>,
+) -> UtoipaMethodRouter<S>
 where
     S: Clone + Send + Sync + 'static,
 {
@@ -113,7 +121,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
         .filter_map(Option::as_mut)
 }
 
-fn describe(operation: &mut Operation, scope: ApiScope, names_one: bool, changes: bool) {
+fn describe(operation: &mut Operation, scope: Option<ApiScope>, names_one: bool, changes: bool) {
     if let (Some(name), Some(tag)) =
         (&operation.operation_id, operation.tags.iter().flatten().next())
     {
@@ -125,9 +133,13 @@ fn describe(operation: &mut Operation, scope: ApiScope, names_one: bool, changes
     }
     operation.security = Some(vec![
         SecurityRequirement::new(KEY, [""; 0]),
-        SecurityRequirement::new(TOKEN, [scope.as_str()]),
+        SecurityRequirement::new(TOKEN, scope.map(ApiScope::as_str)),
+        SecurityRequirement::new(APP, [""; 0]),
     ]);
-    let needs = format!("Needs the scope `{scope}`.");
+    let needs = scope.map_or_else(
+        || "Needs no scope: any valid key or token will do.".to_owned(),
+        |scope| format!("Needs the scope `{scope}`."),
+    );
     let told = operation.description.take().filter(|told| !told.is_empty());
     operation.description = Some(told.map_or(needs.clone(), |told| format!("{told}\n\n{needs}")));
     let mut refusals = vec![

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get};
+use axum::{Extension, Router};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
@@ -15,12 +15,14 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterE
 use utoipa_axum::routes;
 
 use super::api::{
-    accounts, chats, contacts, dead_letters, endpoints, events, keys, messages, plugins,
+    accounts, apps, chats, contacts, dead_letters, endpoints, events, keys, me, messages, plugins,
+    team, users,
 };
 use super::auth::{self, Gate};
 use super::error::ApiError;
+use super::limits::Windows;
 use super::wiring::Phones;
-use super::{health, metrics, observe, openapi, plugin_webhook, sandbox};
+use super::{health, metrics, observe, openapi, plugin_webhook, sandbox, setup, token};
 use crate::flow::House;
 use crate::model::ApiScope;
 
@@ -32,6 +34,7 @@ pub fn router(house: Arc<House>, stop: CancellationToken) -> Router {
         .route("/healthz", get(health::lives))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))
+        .route("/setup", get(setup::show).post(setup::submit))
         .route("/x/{install}", any(plugin_webhook::receive_root))
         .route("/x/{install}/{*path}", any(plugin_webhook::receive))
         .fallback(unknown)
@@ -106,18 +109,40 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
         (EndpointsWrite, routes!(endpoints::test)),
         (EndpointsWrite, routes!(endpoints::resend)),
         (EndpointsRead, routes!(endpoints::resends)),
+        (TeamRead, routes!(team::get)),
+        (TeamWrite, routes!(team::rename)),
+        (TeamRead, routes!(users::list)),
+        (TeamWrite, routes!(users::add)),
+        (TeamRead, routes!(users::get)),
+        (TeamWrite, routes!(users::change_role)),
+        (TeamWrite, routes!(users::remove)),
         (TeamRead, routes!(keys::list)),
         (TeamWrite, routes!(keys::create)),
+        (TeamRead, routes!(keys::get)),
         (TeamWrite, routes!(keys::delete)),
+        (TeamRead, routes!(apps::list)),
+        (TeamWrite, routes!(apps::create)),
+        (TeamRead, routes!(apps::get)),
+        (TeamWrite, routes!(apps::delete)),
     ];
+    // About the caller alone: any valid key or token will do.
+    let own = [routes!(me::get), routes!(me::set_password), routes!(me::log_out)];
     let mut api = OpenApiRouter::new();
     for (scope, routes) in table {
-        let routes = openapi::guarded(scope, routes);
+        let routes = openapi::guarded(Some(scope), routes);
         api = api.routes(routes.layer(from_fn_with_state(scope, auth::require)));
+    }
+    for routes in own {
+        api = api.routes(openapi::guarded(None, routes));
     }
     let gate = Arc::new(Gate::new(house.clone()));
     let guarded = api.route_layer(from_fn_with_state(gate, auth::guard));
-    OpenApiRouter::with_openapi(openapi::Api::openapi()).nest("/api/v1", guarded).split_for_parts()
+    let attempts = Arc::new(Windows::new(house.config.identity.password_attempts));
+    OpenApiRouter::with_openapi(openapi::Api::openapi())
+        .nest("/api/v1", guarded)
+        .routes(routes!(token::grant).layer(Extension(attempts)))
+        .routes(routes!(token::keys))
+        .split_for_parts()
 }
 
 async fn unknown(uri: Uri) -> ApiError {

@@ -56,6 +56,13 @@ impl EventKind {
     pub const PLUGIN_SUSPENDED: &'static str = "plugin.suspended";
     pub const ENDPOINT_DISABLED: &'static str = "endpoint.disabled";
     pub const ENDPOINT_TEST: &'static str = "endpoint.test";
+    pub const USER_ADDED: &'static str = "user.added";
+    pub const USER_CHANGED: &'static str = "user.changed";
+    pub const USER_REMOVED: &'static str = "user.removed";
+    pub const KEY_CREATED: &'static str = "key.created";
+    pub const KEY_DELETED: &'static str = "key.deleted";
+    pub const APP_CREATED: &'static str = "app.created";
+    pub const APP_DELETED: &'static str = "app.deleted";
 }
 
 /// What a channel tells us, already parsed.

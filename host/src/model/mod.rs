@@ -7,7 +7,7 @@ mod effect;
 mod event;
 mod words;
 
-pub use access::ApiScope;
+pub use access::{ApiScope, Role, scope_words, scopes_as_text, scopes_from_text};
 pub use account::{Account, AccountSettings};
 pub use content::{
     Button, Content, ContentError, Interactive, Location, Media, Reaction, Reply, Row,

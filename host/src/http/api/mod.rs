@@ -1,11 +1,15 @@
 //! The native API, one file per resource: `/api/v1/…`.
 
 pub mod accounts;
+pub mod apps;
 pub mod chats;
 pub mod contacts;
 pub mod dead_letters;
 pub mod endpoints;
 pub mod events;
 pub mod keys;
+pub mod me;
 pub mod messages;
 pub mod plugins;
+pub mod team;
+pub mod users;
