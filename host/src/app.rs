@@ -17,7 +17,8 @@ use crate::config::Config;
 use crate::flow::batch::Batcher;
 use crate::flow::identity::signing;
 use crate::flow::inbound::{Door, Receiver};
-use crate::flow::{House, dispatch, folder, inbound, notify, outbox, timers, upkeep};
+use crate::flow::media::Depot;
+use crate::flow::{House, bulk, dispatch, folder, inbound, notify, outbox, timers, upkeep};
 use crate::http;
 use crate::model::{AccountState, ChannelType};
 use crate::plugin::Runtime;
@@ -108,7 +109,8 @@ async fn open(config: Config, clock: Clock) -> anyhow::Result<Arc<House>> {
     let runtime = Runtime::new(&config, clock.clone())?;
     let journal = journal_path(&config);
     let sandbox = Sandbox::new(config.sandbox.clone(), clock.clone(), &journal)?;
-    Ok(House::new(config, clock, store, Channels { sandbox }, runtime, seal))
+    let depot = Depot::open(&config)?;
+    Ok(House::new(config, clock, store, Channels { sandbox }, runtime, seal, depot))
 }
 
 fn journal_path(config: &Config) -> PathBuf {
@@ -139,6 +141,7 @@ async fn start_stages(
     stages.spawn(timers::run(house.clone(), stop.clone()));
     stages.spawn(notify::run(house.clone(), stop.clone()));
     stages.spawn(folder::run(house.clone(), stop.clone()));
+    stages.spawn(bulk::run(house.clone(), stop.clone()));
     stages.spawn(upkeep::run(house.clone(), stop.clone()));
     stages.spawn(renew_leases(house.clone(), stop.clone()));
     stages.spawn(hear(house.clone(), stop.clone()));

@@ -26,6 +26,7 @@ pub struct Config {
     pub sandbox: Sandbox,
     pub limits: Limits,
     pub identity: Identity,
+    pub media: Media,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -81,6 +82,25 @@ pub struct Outbox {
     pub typing: Millis,
     pub doubt_window: Millis,
     pub on_doubt: OnDoubt,
+    pub rules: Vec<RetryRule>,
+}
+
+/// What becomes of a send that a channel refused with this code.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetryRule {
+    /// The whole code, or its beginning and `*`.
+    pub code: String,
+    pub action: RetryAction,
+    pub wait: Option<Millis>,
+    pub attempts: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RetryAction {
+    Retry,
+    Fail,
 }
 
 /// What becomes of a message whose send nobody can vouch for.
@@ -144,6 +164,11 @@ pub struct Sandbox {
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     pub requests_per_minute: u32,
+    pub messages_per_day: u32,
+    pub schedule_past: Millis,
+    pub schedule_ahead: Millis,
+    pub bulk_recipients: usize,
+    pub bulk_pace: u32,
     pub event_days: i64,
 }
 
@@ -156,6 +181,36 @@ pub struct Identity {
     pub refresh_token: Millis,
     pub password_attempts: u32,
     pub setup_link: Millis,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Media {
+    pub url: String,
+    pub fetch_timeout: Millis,
+    pub allow: Vec<IpNet>,
+    pub unused_days: i64,
+    pub types: MediaTypes,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MediaTypes {
+    pub image: MediaType,
+    pub audio: MediaType,
+    pub video: MediaType,
+    pub document: MediaType,
+    pub sticker: MediaType,
+}
+
+/// What may be sent as one type of message.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MediaType {
+    /// In bytes.
+    pub max: u64,
+    /// MIME types, or `*` for any.
+    pub types: Vec<String>,
 }
 
 /// A setting that cannot work, with its name and what it should be.
@@ -199,6 +254,17 @@ impl Config {
         require(self.delivery.attempts > 0, "delivery.attempts", "at least 1")?;
         require(self.delivery.concurrency > 0, "delivery.concurrency", "at least 1")?;
         require(self.outbox.attempts > 0, "outbox.attempts", "at least 1")?;
+        require(
+            self.limits.bulk_pace > 0 && self.limits.bulk_pace <= 60_000,
+            "limits.bulk_pace",
+            "1 to 60000",
+        )?;
+        let url = &self.media.url;
+        require(
+            url.is_empty() || url.starts_with("s3://"),
+            "media.url",
+            "leave it empty for a folder, or give s3://bucket/prefix",
+        )?;
         require(self.notify.concurrency > 0, "notify.concurrency", "at least 1")?;
         require(
             (60_000..=86_400_000).contains(&self.identity.access_token),

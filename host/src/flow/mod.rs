@@ -2,19 +2,25 @@
 //! settles in one transaction, and wakes those who may find something new.
 
 pub mod batch;
+pub mod bulk;
 pub mod dispatch;
 pub mod effect;
 pub mod folder;
 pub mod identity;
 pub mod inbound;
 pub mod install;
+pub mod media;
 pub mod notify;
 pub mod outbox;
+pub mod pending;
+pub mod queueing;
 pub mod reads;
 pub mod record;
 pub mod registry;
 pub mod rules;
 pub mod send;
+pub mod signal;
+pub mod spin;
 pub mod timers;
 pub mod upkeep;
 
@@ -35,6 +41,7 @@ use crate::plugin::Runtime;
 use crate::seal::Seal;
 use crate::store::{Store, StoreError, Tx, job};
 use batch::Batcher;
+use media::Depot;
 use registry::Registry;
 use send::Queuer;
 
@@ -48,6 +55,8 @@ pub struct House {
     pub seal: Seal,
     pub registry: Registry,
     pub wake: Wake,
+    /// Where files are kept and fetched.
+    pub depot: Depot,
     /// Where the API's messages come together.
     pub sends: Batcher<Queuer>,
 }
@@ -64,6 +73,7 @@ impl House {
         channels: Channels,
         runtime: Arc<Runtime>,
         seal: Seal,
+        depot: Depot,
     ) -> Arc<Self> {
         Arc::new_cyclic(|house| Self {
             config,
@@ -74,6 +84,7 @@ impl House {
             seal,
             registry: Registry::default(),
             wake: Wake::default(),
+            depot,
             sends: Batcher::start(Arc::new(Queuer(house.clone()))),
         })
     }
@@ -119,6 +130,7 @@ pub struct Wake {
     pub notify: Notify,
     pub timers: Notify,
     pub statuses: Notify,
+    pub bulk: Notify,
     /// Counts commits: for streams and the phone page.
     pub committed: watch::Sender<u64>,
 }
@@ -131,12 +143,14 @@ impl Wake {
             notify: Notify::new(),
             timers: Notify::new(),
             statuses: Notify::new(),
+            bulk: Notify::new(),
             committed: watch::Sender::new(0),
         }
     }
 
     pub fn all(&self) {
-        for stage in [&self.dispatch, &self.outbox, &self.notify, &self.timers, &self.statuses] {
+        let Self { dispatch, outbox, notify, timers, statuses, bulk, .. } = self;
+        for stage in [dispatch, outbox, notify, timers, statuses, bulk] {
             stage.notify_one();
         }
         self.committed.send_modify(|count| *count += 1);

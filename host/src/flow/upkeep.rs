@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::House;
+use super::{House, media};
 use crate::model::Millis;
 use crate::store::{endpoint, event, plugin_log, session, state, webhook};
 
@@ -32,6 +32,7 @@ pub async fn run(house: Arc<House>, stop: CancellationToken) {
 pub async fn sweep(house: &House) -> anyhow::Result<()> {
     let now = house.clock.now();
     let old = now - house.config.limits.event_days * DAY;
+    media::sweep(house, now - house.config.media.unused_days * DAY).await?;
     loop {
         let mut tx = house.store.begin().await?;
         let gone = [

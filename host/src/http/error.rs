@@ -9,6 +9,7 @@ use super::codes;
 use super::openapi::{Problem, Refusal};
 use crate::flow::identity::IdentityError;
 use crate::flow::install::InstallError;
+use crate::flow::media::MediaError;
 use crate::flow::rules::Refused;
 use crate::model::{ApiScope, ContentError};
 use crate::store::StoreError;
@@ -25,7 +26,12 @@ pub struct ApiError {
     retry_after: Option<i64>,
     /// The oldest cursor to go on from, where the one given is too old.
     oldest_cursor: Option<i64>,
+    /// The limit of a number's day, and when it ends in Unix seconds: for the `X-RateLimit-*` headers.
+    day: Option<(u32, i64)>,
 }
+
+/// Milliseconds.
+const DAY: i64 = 24 * 60 * 60 * 1000;
 
 impl ApiError {
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
@@ -36,6 +42,7 @@ impl ApiError {
             details: Vec::new(),
             retry_after: None,
             oldest_cursor: None,
+            day: None,
         }
     }
 
@@ -88,6 +95,18 @@ impl ApiError {
         Self { oldest_cursor, ..Self::new(StatusCode::GONE, "cursor_expired", message) }
     }
 
+    /// 429 `daily_limit`: a number has sent as many messages as it may today.
+    pub fn daily_limit(message: String, limit: u32, now: i64) -> Self {
+        let ends = (now.div_euclid(DAY) + 1) * DAY / 1000;
+        let retry_after = Some((ends - now.div_euclid(1000)).max(1));
+        let day = Some((limit, ends));
+        Self {
+            retry_after,
+            day,
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "daily_limit", message)
+        }
+    }
+
     /// 500 `internal`, without detail.
     pub fn internal() -> Self {
         let message = "something failed on our side; the log has the details under this answer's x-request-id";
@@ -137,6 +156,12 @@ impl IntoResponse for ApiError {
             let scheme = HeaderValue::from_static("Bearer, Basic realm=\"switchboard\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
         }
+        if let Some((limit, ends)) = self.day {
+            let headers = response.headers_mut();
+            headers.insert("x-ratelimit-limit", HeaderValue::from(limit));
+            headers.insert("x-ratelimit-remaining", HeaderValue::from(0));
+            headers.insert("x-ratelimit-reset", HeaderValue::from(ends));
+        }
         response
     }
 }
@@ -160,6 +185,20 @@ impl From<ContentError> for ApiError {
     }
 }
 
+impl From<MediaError> for ApiError {
+    fn from(error: MediaError) -> Self {
+        let (code, message) = (error.code(), error.to_string());
+        let status = match error {
+            MediaError::Internal(error) => return error.into(),
+            MediaError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            MediaError::NotFound(_) => StatusCode::NOT_FOUND,
+            MediaError::Type(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self::new(status, code, message)
+    }
+}
+
 impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
         let status = match refused.code {
@@ -168,7 +207,10 @@ impl From<Refused> for ApiError {
                 tracing::error!(error = refused.message, "a send could not be queued");
                 return Self::internal();
             }
-            "opted_out" | "quota" | "window_closed" | "account_closed" => StatusCode::CONFLICT,
+            "opted_out" | "quota" | "window_closed" | "account_closed" | "not_pending"
+            | "not_failed" | "still_pending" | "not_incoming" | "bulk_over" => StatusCode::CONFLICT,
+            "daily_limit" => StatusCode::TOO_MANY_REQUESTS,
+            "media_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::BAD_REQUEST,
         };
         Self::new(status, refused.code, refused.message)

@@ -70,15 +70,15 @@ impl Room {
         if self.limit == 0 {
             return;
         }
-        headers.insert(HeaderName::from_static("x-ratelimit-limit"), HeaderValue::from(self.limit));
-        headers.insert(
-            HeaderName::from_static("x-ratelimit-remaining"),
-            HeaderValue::from(self.remaining),
-        );
-        headers.insert(
-            HeaderName::from_static("x-ratelimit-reset"),
-            HeaderValue::from(self.resets_at),
-        );
+        let told = [
+            ("x-ratelimit-limit", HeaderValue::from(self.limit)),
+            ("x-ratelimit-remaining", HeaderValue::from(self.remaining)),
+            ("x-ratelimit-reset", HeaderValue::from(self.resets_at)),
+        ];
+        for (name, value) in told {
+            // An answer that speaks of another limit has them already.
+            headers.entry(HeaderName::from_static(name)).or_insert(value);
+        }
     }
 }
 

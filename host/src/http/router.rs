@@ -15,8 +15,8 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterE
 use utoipa_axum::routes;
 
 use super::api::{
-    accounts, apps, chats, contacts, dead_letters, endpoints, events, keys, me, messages, plugins,
-    team, users,
+    accounts, apps, bulk, chats, contacts, dead_letters, endpoints, events, keys, me, media,
+    messages, plugins, queue, team, users,
 };
 use super::auth::{self, Gate};
 use super::error::ApiError;
@@ -54,6 +54,8 @@ pub fn router(house: Arc<House>, stop: CancellationToken) -> Router {
 fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
     use ApiScope::*;
     let upload = DefaultBodyLimit::max(house.config.plugins.max_size);
+    // A bulk send names many recipients.
+    let many = DefaultBodyLimit::max(bulk::MAX_BODY);
     let table: Vec<(ApiScope, UtoipaMethodRouter<Arc<House>>)> = vec![
         (AccountsRead, routes!(accounts::list)),
         (AccountsWrite, routes!(accounts::create)),
@@ -63,8 +65,30 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
         (AccountsWrite, routes!(accounts::close)),
         (AccountsRead, routes!(accounts::qr)),
         (MessagesSend, routes!(messages::send)),
+        (MessagesRead, routes!(messages::list)),
+        (MessagesRead, routes!(messages::search)),
         (MessagesRead, routes!(messages::get)),
+        (MessagesSend, routes!(messages::change::edit)),
         (MessagesSend, routes!(messages::cancel)),
+        (MessagesSend, routes!(messages::change::retry)),
+        (MessagesSend, routes!(messages::change::mark_read)),
+        (MessagesSend, routes!(bulk::create).layer(many)),
+        (MessagesRead, routes!(bulk::list)),
+        (MessagesRead, routes!(bulk::get)),
+        (MessagesRead, routes!(bulk::recipients)),
+        (MessagesSend, routes!(bulk::pause)),
+        (MessagesSend, routes!(bulk::resume)),
+        (MessagesSend, routes!(bulk::cancel)),
+        (MessagesSend, routes!(media::upload).layer(DefaultBodyLimit::disable())),
+        (MessagesRead, routes!(media::download)),
+        (MessagesRead, routes!(media::describe)),
+        (MessagesSend, routes!(media::delete)),
+        (AccountsRead, routes!(queue::get)),
+        (MessagesRead, routes!(queue::messages)),
+        (AccountsWrite, routes!(queue::set)),
+        (AccountsWrite, routes!(queue::pause)),
+        (AccountsWrite, routes!(queue::resume)),
+        (MessagesSend, routes!(queue::clear)),
         (ContactsRead, routes!(contacts::list)),
         (ContactsRead, routes!(contacts::get)),
         (MessagesRead, routes!(contacts::messages)),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AccountState, ChannelType, Millis};
+use super::{AccountState, ChannelType, Millis, QuietHours, WarmUp};
 
 /// One number on one channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,4 +48,17 @@ pub struct AccountSettings {
     /// absent: as the channel has it (cloud and dialog360: yes; others: no).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<bool>,
+    /// The least time between two messages, in milliseconds; absent: as the host is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gap: Option<Millis>,
+    /// What chance adds to the gap at most, in milliseconds; absent: as the host is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<Millis>,
+    /// Messages under way at once (cloud and dialog360 only); absent: as the channel has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quiet_hours: Option<QuietHours>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warm_up: Option<WarmUp>,
 }

@@ -2,18 +2,22 @@
 
 mod access;
 mod account;
+mod card;
 mod content;
 mod effect;
 mod event;
+mod interactive;
+mod queue;
 mod words;
 
 pub use access::{ApiScope, Role, scope_words, scopes_as_text, scopes_from_text};
 pub use account::{Account, AccountSettings};
-pub use content::{
-    Button, Content, ContentError, Interactive, Location, Media, Reaction, Reply, Row,
-};
+pub use card::Card;
+pub use content::{Content, ContentError, Location, Media, Reaction};
 pub use effect::{Effect, Recipient, Scope, SendOptions, TimerSpec};
 pub use event::{Event, EventKind, Inbound, InboundMessage, InboundStatus, MAX_DEPTH};
+pub use interactive::{Button, Interactive, Reply, Row, Section};
+pub use queue::{QuietHours, WarmUp, minute_of_day};
 pub use words::{
     AccountState, ChannelType, Direction, FaultClass, InstallState, JobKind, OptIn, PayloadFormat,
     ResendState, Status,

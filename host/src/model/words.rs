@@ -112,6 +112,8 @@ words! {
         Status = "status",
         /// A range of events on its way to an endpoint once more.
         Resend = "resend",
+        /// The next messages of a bulk send.
+        Bulk = "bulk",
     }
 }
 

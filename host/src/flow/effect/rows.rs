@@ -260,6 +260,7 @@ impl Rows {
                 place: numbers.next(&event.team_id),
                 opt_out_notice: *to == Recipient::Chat(event.chat_id.clone())
                     && opts_out(outcome, &event.contact_id),
+                bulk: String::new(),
             }),
             Effect::MarkRead { message_id } => {
                 self.jobs.extend(send::read_signal(house, conn, &event.team_id, message_id).await?);

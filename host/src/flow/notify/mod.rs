@@ -21,8 +21,8 @@ use url::Url;
 
 use super::House;
 use super::batch::Batcher;
+use crate::egress::{Egress, EgressError, Request, Response};
 use crate::model::{Event, JobKind, Millis};
-use crate::plugin::egress::{Egress, EgressError, Request, Response};
 use crate::store::endpoint::Endpoint;
 use crate::store::job::{Job, Wanted};
 use crate::store::{endpoint, event, job};

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod apps;
+pub mod bulk;
 pub mod chats;
 pub mod contacts;
 pub mod dead_letters;
@@ -9,7 +10,9 @@ pub mod endpoints;
 pub mod events;
 pub mod keys;
 pub mod me;
+pub mod media;
 pub mod messages;
 pub mod plugins;
+pub mod queue;
 pub mod team;
 pub mod users;

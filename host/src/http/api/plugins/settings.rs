@@ -12,7 +12,7 @@ use crate::http::auth::Caller;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json, Pagination, Path};
 use crate::plugin::Grants;
-use crate::plugin::egress::HostPattern;
+use crate::egress::HostPattern;
 use crate::plugin::manifest::{Manifest, Secret};
 use crate::store::plugin;
 
