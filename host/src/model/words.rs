@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 /// An enum whose cases are words: `as_str`, `FromStr`, `Display` and serde agree.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$case_doc:meta])* $case:ident = $word:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+    ($(#[doc = $doc:literal])* $name:ident { $($(#[$case_doc:meta])* $case:ident = $word:literal),+ $(,)? }) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum $name { $($(#[$case_doc])* #[serde(rename = $word)] $case),+ }
 
         impl $name {
@@ -19,6 +21,15 @@ macro_rules! words {
                 match self { $(Self::$case => $word),+ }
             }
         }
+
+        // By hand: the derive does not see words that come out of a macro.
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                $crate::model::words::schema(concat!($($doc),*), &[$($word),+])
+            }
+        }
+
+        impl ToSchema for $name {}
 
         impl std::str::FromStr for $name {
             type Err = String;
@@ -39,6 +50,13 @@ macro_rules! words {
 }
 
 pub(super) use words;
+
+/// The schema of a closed set of words.
+pub(in crate::model) fn schema(told: &str, words: &[&str]) -> RefOr<Schema> {
+    let told = Some(told.trim()).filter(|told| !told.is_empty());
+    let schema = ObjectBuilder::new().schema_type(Type::String).description(told);
+    schema.enum_values(Some(words.iter().copied())).into()
+}
 
 words! {
     /// What carries an account's messages.
