@@ -1,7 +1,9 @@
 //! The stages that a message passes. They talk through committed rows only: each claims, works, and
 //! settles in one transaction, and wakes those who may find something new.
 
+pub mod accounts;
 pub mod batch;
+pub mod conversations;
 pub mod dispatch;
 pub mod effect;
 pub mod folder;
@@ -49,6 +51,8 @@ pub struct House {
     pub wake: Wake,
     /// Where the API's messages come together.
     pub sends: Batcher<Queuer>,
+    /// Which accounts were heard from, and which were asked.
+    pub pulses: accounts::Pulses,
 }
 
 /// How often a stage looks again although nobody woke it: a safety net on one machine, and the
@@ -74,6 +78,7 @@ impl House {
             registry: Registry::default(),
             wake: Wake::default(),
             sends: Batcher::start(Arc::new(Queuer(house.clone()))),
+            pulses: accounts::Pulses::default(),
         })
     }
 
@@ -118,6 +123,7 @@ pub struct Wake {
     pub notify: Notify,
     pub timers: Notify,
     pub statuses: Notify,
+    pub accounts: Notify,
     /// Counts commits: for streams and the phone page.
     pub committed: watch::Sender<u64>,
 }
@@ -130,12 +136,20 @@ impl Wake {
             notify: Notify::new(),
             timers: Notify::new(),
             statuses: Notify::new(),
+            accounts: Notify::new(),
             committed: watch::Sender::new(0),
         }
     }
 
     pub fn all(&self) {
-        for stage in [&self.dispatch, &self.outbox, &self.notify, &self.timers, &self.statuses] {
+        for stage in [
+            &self.dispatch,
+            &self.outbox,
+            &self.notify,
+            &self.timers,
+            &self.statuses,
+            &self.accounts,
+        ] {
             stage.notify_one();
         }
         self.committed.send_modify(|count| *count += 1);

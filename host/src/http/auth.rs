@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::ApiError;
 use crate::flow::House;
-use crate::model::{ApiScope, Millis};
+use crate::model::{Account, ApiScope, Millis};
 use crate::store::team;
 
 /// The team that a request is made for; handlers take it as an argument.
@@ -22,6 +22,8 @@ use crate::store::team;
 pub struct Caller {
     pub team_id: String,
     pub key_id: String,
+    /// The one department whose accounts it sees; empty: all.
+    pub department_id: String,
     /// What it may do.
     pub scopes: Arc<BTreeSet<ApiScope>>,
 }
@@ -89,7 +91,23 @@ async fn caller(house: &House, headers: &HeaderMap) -> Result<Caller, ApiError> 
     let found = team::key_by_hash(&mut conn, &hash(key.trim())).await?;
     let (key_id, team_id) = found.ok_or_else(ApiError::unauthorized)?;
     let scopes = Arc::new(ApiScope::ALL.iter().copied().collect());
-    Ok(Caller { team_id, key_id, scopes })
+    Ok(Caller { team_id, key_id, department_id: String::new(), scopes })
+}
+
+impl Caller {
+    /// Whether an account of its team is one that it may see: any, or those of its department.
+    pub fn sees(&self, account: &Account) -> bool {
+        self.department_id.is_empty() || self.department_id == account.department_id
+    }
+
+    /// The department to list: what was asked for, within what the caller sees. `None` where that is
+    /// nothing.
+    pub fn within(&self, asked: String) -> Option<String> {
+        if self.department_id.is_empty() || asked == self.department_id {
+            return Some(asked);
+        }
+        asked.is_empty().then(|| self.department_id.clone())
+    }
 }
 
 /// A new API key.

@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::openapi::{Problem, Refusal};
+use crate::flow::accounts::AccountError;
 use crate::flow::install::InstallError;
 use crate::flow::rules::Refused;
 use crate::model::{ApiScope, ContentError};
@@ -126,10 +127,26 @@ impl From<Refused> for ApiError {
                 tracing::error!(error = refused.message, "a send could not be queued");
                 return Self::internal();
             }
-            "opted_out" | "quota" | "window_closed" | "account_closed" => StatusCode::CONFLICT,
+            "opted_out" | "quota" | "window_closed" | "account_closed" | "account_archived" => {
+                StatusCode::CONFLICT
+            }
             _ => StatusCode::BAD_REQUEST,
         };
         Self::new(status, refused.code, refused.message)
+    }
+}
+
+impl From<AccountError> for ApiError {
+    fn from(error: AccountError) -> Self {
+        let message = error.to_string();
+        match error {
+            AccountError::NotFound { what, id } => Self::not_found(what, &id),
+            AccountError::SameTier(_) => Self::new(StatusCode::BAD_REQUEST, "same_tier", message),
+            AccountError::Archived => Self::conflict("account_archived", message),
+            AccountError::NotArchived => Self::conflict("not_archived", message),
+            AccountError::Removing => Self::conflict("account_removing", message),
+            AccountError::Internal(error) => error.into(),
+        }
     }
 }
 

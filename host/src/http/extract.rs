@@ -98,6 +98,14 @@ impl Page {
     }
 }
 
+/// Where a list goes on.
+#[derive(Serialize, ToSchema)]
+pub struct Pagination {
+    /// The cursor of the next page; null on the last one.
+    #[schema(required)]
+    pub next: Option<String>,
+}
+
 /// `{"<name>": […], "pagination": {"next"}}`; `next` is null on the last page.
 pub fn listed(name: &str, items: Vec<Value>, next: Option<String>) -> axum::Json<Value> {
     axum::Json(json!({ name: items, "pagination": { "next": next } }))

@@ -2,20 +2,29 @@
 
 mod access;
 mod account;
+mod billing;
 mod content;
+mod conversation;
 mod effect;
 mod event;
+mod period;
 mod words;
 
 pub use access::ApiScope;
 pub use account::{Account, AccountSettings};
+pub use billing::{Bracket, Money, graduated, marginal};
 pub use content::{
     Button, Content, ContentError, Interactive, Location, Media, Reaction, Reply, Row,
 };
+pub use conversation::{Conversation, Opening, Tally, opening, pricing};
 pub use effect::{Effect, Recipient, Scope, SendOptions, TimerSpec};
-pub use event::{Event, EventKind, Inbound, InboundMessage, InboundStatus, MAX_DEPTH};
+pub use event::{
+    Event, EventKind, Inbound, InboundMessage, InboundStatus, MAX_DEPTH, Past, Referral,
+};
+pub use period::{Period, month_of, parse_month};
 pub use words::{
-    AccountState, ChannelType, Direction, FaultClass, InstallState, JobKind, OptIn, Status,
+    AccountState, ChannelType, Direction, FaultClass, Health, InstallState, JobKind, LedgerKind,
+    OptIn, Origin, Pricing, Removal, Status, Tier,
 };
 
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! Messages, in and out.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sqlx::any::AnyRow;
 
@@ -13,6 +13,21 @@ use crate::model::{Chat, Contact, Direction, Message, Millis, Status};
 pub struct Options {
     pub typing: bool,
     pub randomise: bool,
+    #[serde(default)]
+    pub quota: Quota,
+}
+
+/// How a message stands to its account's quota.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quota {
+    /// It counts nowhere.
+    #[default]
+    Free,
+    /// It is counted in the period that begins then.
+    Counted(Millis),
+    /// The period in which it is due was used up when it was queued.
+    Refused,
 }
 
 /// A message to write, with what only its row knows.
@@ -244,6 +259,37 @@ pub async fn note_sent(conn: &mut Conn, moves: &[Forward]) -> sqlx::Result<()> {
     )
     .await?;
     Ok(())
+}
+
+/// Where these messages are counted: how many of them in each period of each account.
+pub async fn counted(
+    conn: &mut Conn,
+    ids: &[String],
+) -> sqlx::Result<BTreeMap<(String, Millis), i64>> {
+    let mut counted = BTreeMap::new();
+    for row in with_list(conn, "SELECT account_id, options FROM message WHERE id IN", ids, "").await? {
+        if let Quota::Counted(start) = row.json::<Options>("options")?.quota {
+            *counted.entry((row.text("account_id")?, start)).or_insert(0) += 1;
+        }
+    }
+    Ok(counted)
+}
+
+/// Which of the callers' own ids an account knows already.
+pub async fn known_clients(
+    conn: &mut Conn,
+    account_id: &str,
+    client_ids: &[&str],
+) -> sqlx::Result<HashSet<String>> {
+    let mut known = HashSet::new();
+    for part in client_ids.chunks(512) {
+        let mut sql = Sql::new("SELECT client_id FROM message WHERE account_id = ");
+        sql.bind(account_id.to_owned()).push(" AND client_id IN ").bind_list(part);
+        for row in sql.fetch(conn).await? {
+            known.insert(row.text("client_id")?);
+        }
+    }
+    Ok(known)
 }
 
 /// Outgoing messages by the channel's ids, on one account.

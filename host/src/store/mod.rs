@@ -3,18 +3,24 @@
 pub mod account;
 pub mod chat;
 pub mod contact;
+pub mod conversation;
 pub mod dead_letter;
 pub mod endpoint;
 pub mod event;
+pub mod group;
+pub mod history;
 pub mod job;
+pub mod ledger;
 pub mod listen;
 pub mod message;
 pub mod plugin;
 pub mod plugin_log;
+pub mod removal;
 pub mod sql;
 pub mod state;
 pub mod team;
 pub mod timer;
+pub mod usage;
 pub mod webhook;
 
 #[cfg(test)]

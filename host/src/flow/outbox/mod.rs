@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use super::House;
 use super::batch::Batcher;
-use super::rules::{self, Case, Refused};
+use super::rules::{self, Case, Refused, quota};
 use crate::channel::{Channel, Outgoing, SendError, Signal};
 use crate::model::{Account, Content, JobKind, Millis, Status};
 use crate::store::job::{Job, Wanted};
@@ -115,6 +115,10 @@ impl Outbox {
             if !self.stay_sender(account).await? {
                 break;
             }
+            // As it stands now: its tier and settings may have changed since it began.
+            let ids = [account.id.clone()];
+            let found = account::by_ids(&mut *self.house.store.read().await?, &ids).await?;
+            let Some(account) = found.first() else { break };
             let wanted = Wanted {
                 kind: JobKind::Send,
                 account: Some(&account.id),
@@ -171,7 +175,9 @@ impl Outbox {
                     }
                 };
                 let outbox = self.clone();
-                let settled = async move { outbox.settle(Closing { job, message, left }).await };
+                let conversations = account.counts_conversations();
+                let closing = Closing { job, message, left, conversations };
+                let settled = async move { outbox.settle(closing).await };
                 if channel.deduplicates() {
                     settling.spawn(settled);
                 } else {
@@ -234,7 +240,11 @@ impl Outbox {
             Next::GiveUp => return Ok(Left::in_doubt()),
             Next::Resend => sendable.message.possible_duplicate = true,
         }
-        if let Err(refused) = self.check(account, &sendable) {
+        let mut checked = self.check(account, &sendable);
+        if checked.is_ok() {
+            checked = quota::at_send(&self.house, account, &sendable).await?;
+        }
+        if let Err(refused) = checked {
             return Ok(Left::failed(refused.code, &refused.message));
         }
         self.pace(account).await;
@@ -283,6 +293,7 @@ impl Outbox {
             typing: options.typing,
             possible_duplicate: message.possible_duplicate,
         };
+        self.house.pulses.asked(&account.id, self.house.clock.now());
         let sent = channel.send(account, &outgoing).await;
         metrics::counter!("switchboard_sends_total", "outcome" => if sent.is_ok() { "sent" } else { "failed" })
             .increment(1);

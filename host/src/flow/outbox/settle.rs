@@ -7,7 +7,8 @@ use async_trait::async_trait;
 
 use super::doubt::Stage;
 use crate::flow::batch::Work;
-use crate::flow::{House, backoff, record};
+use crate::flow::rules::quota;
+use crate::flow::{House, backoff, conversations, record};
 use crate::model::{Event, Message, Millis, Status};
 use crate::store::job::Job;
 use crate::store::message::Forward;
@@ -21,6 +22,8 @@ pub struct Closing {
     /// Absent for signs.
     pub message: Option<Message>,
     pub left: Left,
+    /// Whether the account's conversations are counted.
+    pub conversations: bool,
 }
 
 /// What came of handing a message over.
@@ -149,6 +152,7 @@ async fn move_on(
         .filter(|step| step.status == Status::Sent && !moved.contains(&step.id))
         .collect();
     message::note_sent(conn, &overtaken).await?;
+    conversations_and_quota(house, conn, items, held).await?;
     let events: Vec<Event> = steps
         .iter()
         .filter(|(_, step)| moved.contains(&step.id))
@@ -157,6 +161,26 @@ async fn move_on(
         })
         .collect();
     record::numbered(house, conn, &events).await
+}
+
+/// What left may open conversations; what its quota did not let leave gives its share back.
+async fn conversations_and_quota(
+    house: &House,
+    conn: &mut Conn,
+    items: &[Closing],
+    held: &HashSet<String>,
+) -> anyhow::Result<()> {
+    let settled = || items.iter().filter(|item| held.contains(&item.job.id));
+    let sent: Vec<&Message> = settled()
+        .filter(|item| item.conversations && matches!(item.left, Left::Sent { .. }))
+        .filter_map(|item| item.message.as_ref())
+        .collect();
+    conversations::opened_by_sends(house, conn, &sent).await?;
+    let refused: Vec<String> = settled()
+        .filter(|item| matches!(&item.left, Left::Failed { code, .. } if code == "quota"))
+        .map(|item| item.job.subject_id.clone())
+        .collect();
+    quota::give_back(conn, &refused).await
 }
 
 fn step(house: &House, item: &Closing, now: Millis) -> Option<Forward> {

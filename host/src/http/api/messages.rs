@@ -24,7 +24,8 @@ pub async fn send(
     caller: Caller,
     Json(body): Json<Map<String, Value>>,
 ) -> Result<(StatusCode, axum::Json<Value>), ApiError> {
-    let request = parse(&caller.team_id, body)?;
+    let mut request = parse(&caller.team_id, body)?;
+    request.department_id = caller.department_id;
     let message = send::queue(&house, request).await??;
     let mut conn = house.store.read().await?;
     let mut views = views(&mut conn, &[message]).await?;
@@ -54,7 +55,15 @@ fn parse(team_id: &str, mut body: Map<String, Value>) -> Result<send::Request, A
     } else {
         to
     };
-    Ok(send::Request { team_id: team_id.to_owned(), account_id, to, content, options, client_id })
+    Ok(send::Request {
+        team_id: team_id.to_owned(),
+        account_id,
+        to,
+        content,
+        options,
+        client_id,
+        department_id: String::new(),
+    })
 }
 
 /// What is left of the body once the envelope is off: a type, and the field of its name.
@@ -113,6 +122,7 @@ pub async fn get(
     let mut conn = house.store.read().await?;
     let found = message::get(&mut conn, &caller.team_id, &id).await?;
     let message = found.ok_or_else(|| ApiError::not_found("message", &id))?;
+    seen(&mut conn, &caller, &message.account_id).await?;
     let mut views = views(&mut conn, &[message]).await?;
     Ok(axum::Json(views.pop().unwrap_or_default()))
 }
@@ -134,6 +144,14 @@ pub async fn cancel(
     let text =
         format!("message {name:?} cannot be cancelled any more: it is {status}, or being sent now");
     Err(ApiError::conflict("not_pending", text))
+}
+
+/// That the caller sees the account that something belongs to.
+pub(super) async fn seen(conn: &mut Conn, caller: &Caller, id: &str) -> Result<(), ApiError> {
+    match account::get(conn, &caller.team_id, id).await? {
+        Some(account) if caller.sees(&account) => Ok(()),
+        _ => Err(ApiError::not_found("account", id)),
+    }
 }
 
 /// Messages as the API shows them, with the phone numbers of both sides.

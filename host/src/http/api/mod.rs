@@ -1,9 +1,12 @@
 //! The native API, one file per resource: `/api/v1/…`.
 
 pub mod accounts;
+pub mod billing;
+pub mod business_accounts;
 pub mod chats;
 pub mod contacts;
 pub mod dead_letters;
+pub mod departments;
 pub mod endpoints;
 pub mod events;
 pub mod keys;
