@@ -13,6 +13,12 @@ pub struct Bench {
     /// Messages of the end-to-end run.
     #[arg(long, default_value_t = 20_000)]
     messages: usize,
+    /// Messages stored, and then as many pending, for what must not depend on how many there are.
+    #[arg(long, default_value_t = 1_000_000)]
+    stored: usize,
+    /// One run: flood, memory, lists, pending or notices.
+    #[arg(long)]
+    only: Option<String>,
 }
 
 impl Bench {
@@ -27,9 +33,18 @@ impl Bench {
 
         let plugins = root.join("target/plugins");
         let examples = root.join("target/debug/examples");
-        let mut host = Command::new(examples.join("bench"));
-        host.env("SWITCHBOARD_TEST_PLUGINS", &plugins);
-        steps::run(host.env("SWITCHBOARD_BENCH_MESSAGES", self.messages.to_string()))?;
+        for run in ["flood", "memory", "lists", "pending", "notices"] {
+            if self.only.as_deref().is_some_and(|only| only != run) {
+                continue;
+            }
+            let mut host = Command::new(examples.join("bench"));
+            host.arg(run).env("SWITCHBOARD_TEST_PLUGINS", &plugins);
+            host.env("SWITCHBOARD_BENCH_MESSAGES", self.messages.to_string());
+            steps::run(host.env("SWITCHBOARD_BENCH_STORED", self.stored.to_string()))?;
+        }
+        if self.only.is_some() {
+            return Ok(());
+        }
         let mut call = Command::new(examples.join("bench_call"));
         steps::run(call.arg(plugins.join("echo.wasm")))
     }

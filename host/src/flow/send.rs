@@ -36,6 +36,24 @@ pub struct Draft {
     pub strict: bool,
 }
 
+impl Draft {
+    /// An empty note to nobody, to be filled in.
+    pub fn new(message_id: String, team_id: &str) -> Self {
+        Self {
+            message_id,
+            team_id: team_id.to_owned(),
+            to: Recipient::Chat(String::new()),
+            content: Content::Note { text: String::new() },
+            options: SendOptions::default(),
+            client_id: None,
+            depth: 0,
+            place: 0,
+            opt_out_notice: false,
+            strict: false,
+        }
+    }
+}
+
 /// What became of a set of drafts.
 #[derive(Debug, Default)]
 pub struct Written {

@@ -212,7 +212,7 @@ async fn sqlite_pragmas(conn: &mut AnyConnection) -> sqlx::Result<()> {
     conn.execute(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
          PRAGMA busy_timeout = 10000; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; \
-         PRAGMA journal_size_limit = 67108864;",
+         PRAGMA journal_size_limit = 67108864; PRAGMA mmap_size = 1073741824;",
     )
     .await?;
     Ok(())

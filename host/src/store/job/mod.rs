@@ -200,7 +200,7 @@ pub async fn settle_doubt(conn: &mut Conn, message_ids: &[String]) -> sqlx::Resu
 
 /// Whether jobs for other subjects than this one stand in a lane.
 pub async fn others_in_lane(conn: &mut Conn, lane: &str, subject_id: &str) -> sqlx::Result<bool> {
-    let mut sql = Sql::new("SELECT 1 AS found FROM job WHERE lane = ");
+    let mut sql = Sql::new("SELECT 1 AS found FROM job WHERE place > 0 AND lane = ");
     sql.bind(lane.to_owned())
         .push(" AND subject_id <> ")
         .bind(subject_id.to_owned())
