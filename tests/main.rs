@@ -5,9 +5,14 @@
 #[macro_use]
 mod support;
 
+mod accounts;
+mod billing;
 mod chain;
+mod conversations;
 mod crash;
+mod departments;
 mod effects;
+mod history;
 mod hostile;
 mod hotswap;
 mod intake;
@@ -17,6 +22,7 @@ mod order;
 mod outbox;
 mod path;
 mod phone;
+mod quota;
 mod state;
 mod store;
 mod surface;

@@ -16,9 +16,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::flow::batch::Batcher;
 use crate::flow::inbound::{Door, Receiver};
-use crate::flow::{
-    House, accounts, dispatch, folder, inbound, notify, outbox, timers, upkeep,
-};
+use crate::flow::{House, accounts, dispatch, folder, inbound, notify, outbox, timers, upkeep};
 use crate::http;
 use crate::model::{AccountState, ChannelType};
 use crate::plugin::Runtime;

@@ -199,19 +199,22 @@ impl Billing {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        let refuse = |key, problem: &str| {
-            Err(ConfigError::Invalid { key, problem: problem.to_owned() })
-        };
+        let refuse =
+            |key, problem: &str| Err(ConfigError::Invalid { key, problem: problem.to_owned() });
         if !(1..=100).contains(&self.usage_low) {
             return refuse("billing.usage_low", "a share in per cent, 1 to 100");
         }
         if self.decimals > 4 || self.currency.is_empty() {
-            return refuse("billing.currency", "a name such as USD, with at most 4 billing.decimals");
+            return refuse(
+                "billing.currency",
+                "a name such as USD, with at most 4 billing.decimals",
+            );
         }
         for terms in Tier::ALL.iter().map(|tier| self.terms(*tier)) {
             let ordered = terms.prices.windows(2).all(|pair| pair[0].from < pair[1].from);
             let begins = terms.prices.first().is_some_and(|first| first.from == 1);
-            let sound = terms.prices.iter().all(|bracket| (0..=1_000_000_000).contains(&bracket.price));
+            let sound =
+                terms.prices.iter().all(|bracket| (0..=1_000_000_000).contains(&bracket.price));
             if !(ordered && begins && sound) || terms.messages < 0 || terms.history < 0 {
                 return refuse(
                     "billing.tiers",

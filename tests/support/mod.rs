@@ -7,7 +7,7 @@ mod receiver;
 mod server;
 
 pub use browser::Browser;
-pub use client::Client;
+pub use client::{Answer, Client};
 pub use database::{Database, On};
 pub use receiver::{Receiver, Request};
 pub use server::Server;

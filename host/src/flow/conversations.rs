@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::House;
-use crate::model::{Account, Conversation, InboundMessage, Message, Millis, month_of, opening, pricing};
+use crate::model::{
+    Account, Conversation, InboundMessage, Message, Millis, month_of, opening, pricing,
+};
 use crate::store::message::NewMessage;
 use crate::store::{Conn, account, conversation};
 
@@ -26,7 +28,9 @@ pub async fn opened_by_customers(
 ) -> anyhow::Result<()> {
     let written: HashMap<(&str, &str), &Message> = new
         .iter()
-        .map(|new| ((new.message.account_id.as_str(), new.message.provider_id.as_str()), &new.message))
+        .map(|new| {
+            ((new.message.account_id.as_str(), new.message.provider_id.as_str()), &new.message)
+        })
         .collect();
     let acts = items.iter().filter_map(|(account, item)| {
         let message = written.get(&(account.id.as_str(), item.provider_id.as_str()))?;

@@ -64,11 +64,7 @@ pub struct Written {
 }
 
 /// Write messages and the jobs that send them. In a transaction that drew the drafts' numbers.
-pub async fn write(
-    house: &House,
-    conn: &mut Conn,
-    drafts: Vec<Draft>,
-) -> anyhow::Result<Written> {
+pub async fn write(house: &House, conn: &mut Conn, drafts: Vec<Draft>) -> anyhow::Result<Written> {
     let mut written = Written::default();
     if drafts.is_empty() {
         return Ok(written);
@@ -243,9 +239,7 @@ pub async fn queue(house: &House, request: Request) -> anyhow::Result<Result<Mes
         }
         None => message::get(&mut conn, &request.team_id, &message_id).await?,
     };
-    Ok(stored.ok_or_else(|| {
-        refused.unwrap_or_else(|| refuse("not_found", "the chat is gone"))
-    }))
+    Ok(stored.ok_or_else(|| refused.unwrap_or_else(|| refuse("not_found", "the chat is gone"))))
 }
 
 struct Accepted {
@@ -381,11 +375,7 @@ pub async fn cancel(house: &House, team_id: &str, message_id: &str) -> anyhow::R
 
 /// Cancel those of these messages that nobody has begun to send, and give their quota back. In a
 /// transaction that holds their teams; keep what it gives until that has ended, and promote its lanes.
-pub async fn withdraw(
-    house: &House,
-    conn: &mut Conn,
-    ids: &[String],
-) -> anyhow::Result<Withdrawn> {
+pub async fn withdraw(house: &House, conn: &mut Conn, ids: &[String]) -> anyhow::Result<Withdrawn> {
     let withdrawn = job::withdraw(&house.store, conn, ids, house.clock.now()).await?;
     let moves: Vec<Forward> =
         withdrawn.subjects.iter().map(|id| Forward::to(id, Status::Cancelled)).collect();

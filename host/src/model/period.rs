@@ -37,9 +37,9 @@ impl Period {
 /// after a short month.
 fn boundary(anchor: Millis, months: i64) -> Millis {
     let later = u32::try_from(months).ok().map(Months::new);
-    later.and_then(|months| date(anchor).checked_add_months(months)).map_or(Millis::MAX, |moment| {
-        moment.timestamp_millis()
-    })
+    later
+        .and_then(|months| date(anchor).checked_add_months(months))
+        .map_or(Millis::MAX, |moment| moment.timestamp_millis())
 }
 
 fn date(moment: Millis) -> DateTime<Utc> {
@@ -90,7 +90,9 @@ mod tests {
     fn months_are_written_one_way() {
         assert_eq!(month_of(at("2026-01-31T23:59:59Z")), "2026-01");
         assert_eq!(parse_month("2026-01").as_deref(), Some("2026-01"));
-        for wrong in ["", "2026-13", "2026-1", "26-01", "2026-01-01", "2026/01", "+026-01", "1969-12"] {
+        for wrong in
+            ["", "2026-13", "2026-1", "26-01", "2026-01-01", "2026/01", "+026-01", "1969-12"]
+        {
             assert_eq!(parse_month(wrong), None, "{wrong}");
         }
     }

@@ -117,7 +117,9 @@ pub async fn list(
         sql.push(" AND account_id IN (SELECT id FROM account WHERE deleted_at = 0 AND team_id = ");
         sql.bind(team_id.to_owned()).push(")");
     } else {
-        sql.push(" AND account_id IN (SELECT id FROM account WHERE deleted_at = 0 AND department_id = ");
+        sql.push(
+            " AND account_id IN (SELECT id FROM account WHERE deleted_at = 0 AND department_id = ",
+        );
         sql.bind(department_id.to_owned()).push(")");
     }
     sql.push(" ORDER BY id LIMIT ").bind(limit);

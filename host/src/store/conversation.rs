@@ -34,9 +34,8 @@ pub async fn counted(
     month: &str,
     most: i64,
 ) -> sqlx::Result<i64> {
-    let mut sql = Sql::new(
-        "SELECT COUNT(*) AS counted FROM (SELECT 1 FROM conversation WHERE team_id = ",
-    );
+    let mut sql =
+        Sql::new("SELECT COUNT(*) AS counted FROM (SELECT 1 FROM conversation WHERE team_id = ");
     sql.bind(team_id.to_owned()).push(" AND month = ").bind(month.to_owned());
     sql.push(" AND billed_to = ").bind(billed_to.to_owned());
     sql.push(" AND pricing <> 'free_entry_point' LIMIT ").bind(most).push(") AS some");

@@ -32,12 +32,7 @@ fn about(head: &str, kind: Kind, tail: &str) -> Sql {
     Sql::new(&format!("{head} {} {tail}", kind.table()))
 }
 
-pub async fn insert(
-    conn: &mut Conn,
-    kind: Kind,
-    team_id: &str,
-    group: &Group,
-) -> sqlx::Result<()> {
+pub async fn insert(conn: &mut Conn, kind: Kind, team_id: &str, group: &Group) -> sqlx::Result<()> {
     let mut sql = about("INSERT INTO", kind, "(id, team_id, name, created_at) VALUES (");
     sql.bind(group.id.clone()).push(", ").bind(team_id.to_owned()).push(", ");
     sql.bind(group.name.clone()).push(", ").bind(group.created_at).push(")");
@@ -57,7 +52,11 @@ pub async fn list(
     sql.bind(team_id.to_owned()).push(" AND id > ").bind(after.to_owned());
     sql.push(" ORDER BY id LIMIT ").bind(limit);
     let group = |row: &sqlx::any::AnyRow| {
-        Ok(Group { id: row.text("id")?, name: row.text("name")?, created_at: row.int("created_at")? })
+        Ok(Group {
+            id: row.text("id")?,
+            name: row.text("name")?,
+            created_at: row.int("created_at")?,
+        })
     };
     sql.fetch(conn).await?.iter().map(group).collect()
 }
@@ -71,7 +70,11 @@ pub async fn get(
     let mut sql = about("SELECT * FROM", kind, "WHERE team_id = ");
     sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
     let Some(row) = sql.fetch_one(conn).await? else { return Ok(None) };
-    Ok(Some(Group { id: row.text("id")?, name: row.text("name")?, created_at: row.int("created_at")? }))
+    Ok(Some(Group {
+        id: row.text("id")?,
+        name: row.text("name")?,
+        created_at: row.int("created_at")?,
+    }))
 }
 
 pub async fn rename(

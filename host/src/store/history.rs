@@ -73,7 +73,12 @@ mod tests {
 
     #[test]
     fn the_past_is_before_all_that_comes_by_itself_and_in_order() {
-        let places = [place(0, 0), place(1_700_000_000_000, 0), place(1_700_000_000_000, 7), place(i64::MAX, 999)];
+        let places = [
+            place(0, 0),
+            place(1_700_000_000_000, 0),
+            place(1_700_000_000_000, 7),
+            place(i64::MAX, 999),
+        ];
         assert!(places.is_sorted_by(|a, b| a < b));
         assert!(places.iter().all(|place| *place < 0));
     }

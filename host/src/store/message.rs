@@ -267,7 +267,9 @@ pub async fn counted(
     ids: &[String],
 ) -> sqlx::Result<BTreeMap<(String, Millis), i64>> {
     let mut counted = BTreeMap::new();
-    for row in with_list(conn, "SELECT account_id, options FROM message WHERE id IN", ids, "").await? {
+    for row in
+        with_list(conn, "SELECT account_id, options FROM message WHERE id IN", ids, "").await?
+    {
         if let Quota::Counted(start) = row.json::<Options>("options")?.quota {
             *counted.entry((row.text("account_id")?, start)).or_insert(0) += 1;
         }

@@ -2,43 +2,44 @@
 //!
 //! A table that grows to speak of chats or messages has its part here.
 
-use super::Conn;
-use super::sql::{Column, Sql};
+use sqlx::any::AnyRow;
 
-/// Messages on their way out, and with `all` every job that speaks of the account, but the one that
-/// tells of its end. Gives the lanes; call [`super::job::promote`] for them.
-pub async fn jobs(
-    conn: &mut Conn,
-    account_id: &str,
-    all: bool,
-    limit: i64,
-) -> sqlx::Result<Vec<String>> {
-    let kinds = if all { "'send', 'status', 'event', 'notify'" } else { "'send', 'status'" };
-    let mut sql = Sql::new("DELETE FROM job WHERE id IN (SELECT id FROM job WHERE kind IN (");
-    sql.push(kinds).push(") AND head IN (0, 1) AND account_id = ").bind(account_id.to_owned());
-    if all {
-        sql.push(" AND NOT EXISTS (SELECT 1 FROM event WHERE event.id = job.subject_id AND event.kind = 'account.deleted')");
-    }
-    sql.push(" LIMIT ").bind(limit).push(") RETURNING lane");
-    sql.fetch(conn).await?.iter().map(|row| row.text("lane")).collect()
+use super::Conn;
+use super::sql::{Column, Sql, with_list};
+
+/// Signs on their way out, and statuses that matched nothing.
+pub async fn signals(conn: &mut Conn, account_id: &str) -> sqlx::Result<u64> {
+    let mut sql =
+        Sql::new("DELETE FROM job WHERE kind IN ('send', 'status') AND head = 1 AND account_id = ");
+    sql.bind(account_id.to_owned()).push(" AND subject_id = ''");
+    sql.execute(conn).await
 }
 
-/// Messages: those that came with a history, all but notes, or all.
+/// Messages with the jobs that send them: those that came with a history, all but notes, or all.
+/// Gives how many, and the lanes; call [`super::job::promote`] for them.
 pub async fn messages(
     conn: &mut Conn,
     account_id: &str,
     which: Messages,
     limit: i64,
-) -> sqlx::Result<u64> {
-    let mut sql =
-        Sql::new("DELETE FROM message WHERE id IN (SELECT id FROM message WHERE account_id = ");
+) -> sqlx::Result<(u64, Vec<String>)> {
+    let mut sql = Sql::new("SELECT id FROM message WHERE account_id = ");
     sql.bind(account_id.to_owned()).push(match which {
         Messages::Synced => " AND synced = 1",
         Messages::AllButNotes => " AND status <> 'note'",
         Messages::All => "",
     });
-    sql.push(" LIMIT ").bind(limit).push(")");
-    sql.execute(conn).await
+    sql.push(" LIMIT ").bind(limit);
+    let ids = texts(&sql.fetch(conn).await?, "id")?;
+    // Messages have no jobs but sends.
+    let head = "DELETE FROM job WHERE subject_id IN";
+    let lanes = texts(&with_list(conn, head, &ids, "RETURNING lane").await?, "lane")?;
+    with_list(conn, "DELETE FROM message WHERE id IN", &ids, "").await?;
+    Ok((ids.len() as u64, lanes))
+}
+
+fn texts(rows: &[AnyRow], column: &str) -> sqlx::Result<Vec<String>> {
+    rows.iter().map(|row| row.text(column)).collect()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,29 +85,27 @@ pub async fn plugin_data(conn: &mut Conn, account_id: &str, limit: i64) -> sqlx:
     Ok(gone + sql.execute(conn).await?)
 }
 
-/// The facts that speak of an account, and dead letters of them, but the fact that it is gone: those
-/// whose cursors come after `after`, up to `last`. The team's stream is walked once, since nothing
-/// else finds them.
+/// The facts that speak of an account, with the jobs that carry them and the dead letters of them,
+/// but for the fact that it is gone: those whose cursors come after `after`, up to `last`. The team's
+/// stream is walked once, since nothing else finds them. Gives the lanes; call
+/// [`super::job::promote`] for them.
 pub async fn events(
     conn: &mut Conn,
     team_id: &str,
     account_id: &str,
     after: i64,
     last: i64,
-) -> sqlx::Result<()> {
-    let theirs = |sql: &mut Sql| {
-        sql.push(" team_id = ").bind(team_id.to_owned()).push(" AND cursor > ").bind(after);
-        sql.push(" AND cursor <= ").bind(last).push(" AND account_id = ");
-        sql.bind(account_id.to_owned()).push(" AND kind <> 'account.deleted'");
-    };
-    let mut sql = Sql::new("DELETE FROM dead_letter WHERE event_id IN (SELECT id FROM event WHERE");
-    theirs(&mut sql);
-    sql.push(")");
-    sql.execute(conn).await?;
-    let mut sql = Sql::new("DELETE FROM event WHERE");
-    theirs(&mut sql);
-    sql.execute(conn).await?;
-    Ok(())
+) -> sqlx::Result<Vec<String>> {
+    let mut sql = Sql::new("SELECT id FROM event WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND cursor > ").bind(after).push(" AND cursor <= ");
+    sql.bind(last).push(" AND account_id = ").bind(account_id.to_owned());
+    sql.push(" AND kind <> 'account.deleted'");
+    let ids = texts(&sql.fetch(conn).await?, "id")?;
+    let head = "DELETE FROM job WHERE subject_id IN";
+    let lanes = texts(&with_list(conn, head, &ids, "RETURNING lane").await?, "lane")?;
+    with_list(conn, "DELETE FROM dead_letter WHERE event_id IN", &ids, "").await?;
+    with_list(conn, "DELETE FROM event WHERE id IN", &ids, "").await?;
+    Ok(lanes)
 }
 
 /// What counts its messages.

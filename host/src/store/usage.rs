@@ -45,10 +45,7 @@ pub struct More {
 }
 
 /// Add to periods, by account and beginning. In a transaction that holds the teams.
-pub async fn add(
-    conn: &mut Conn,
-    more: &BTreeMap<(String, Millis), More>,
-) -> sqlx::Result<()> {
+pub async fn add(conn: &mut Conn, more: &BTreeMap<(String, Millis), More>) -> sqlx::Result<()> {
     rows(
         conn,
         "INSERT INTO usage_period (account_id, starts_at, team_id, messages, low_at, exhausted_at) VALUES",

@@ -57,11 +57,7 @@ pub fn entry(house: &House, account: &Account, kind: LedgerKind, at: Millis) -> 
 
 /// The entry of an account that is bought now, whose period is paid for from here on. In a
 /// transaction that holds the team; the caller writes the account.
-pub async fn purchase(
-    house: &House,
-    conn: &mut Conn,
-    account: &mut Account,
-) -> anyhow::Result<()> {
+pub async fn purchase(house: &House, conn: &mut Conn, account: &mut Account) -> anyhow::Result<()> {
     let now = house.clock.now();
     let amount = Due::default().one_more(house, conn, account, now).await?;
     let entry = Entry { charged: true, amount, ..entry(house, account, LedgerKind::Purchase, now) };

@@ -155,7 +155,12 @@ async fn remove(
         place: 1,
         subject_id: account.id.clone(),
         stage: account.removing.as_str().to_owned(),
-        ..job::Job::new(house.clock.id("job"), &account.team_id, JobKind::Account, house.clock.now())
+        ..job::Job::new(
+            house.clock.id("job"),
+            &account.team_id,
+            JobKind::Account,
+            house.clock.now(),
+        )
     };
     job::insert(tx, &[job]).await?;
     Ok(())
@@ -175,9 +180,14 @@ pub async fn archive(house: &House, team_id: &str, id: &str) -> Result<Account, 
     account::update(&mut tx, &account).await?;
     let reason = "archived";
     account::set_state(&mut tx, id, AccountState::Close, reason, None).await?;
-    let event = event(house, &account, EventKind::ACCOUNT_STATE, json!({
-        "state": AccountState::Close, "reason": reason, "was": was, "health": account.health,
-    }));
+    let event = event(
+        house,
+        &account,
+        EventKind::ACCOUNT_STATE,
+        json!({
+            "state": AccountState::Close, "reason": reason, "was": was, "health": account.health,
+        }),
+    );
     record::events(house, &mut tx, &mut numbers, vec![event]).await?;
     house.commit(tx).await?;
     log_out(house, &account).await;

@@ -69,7 +69,9 @@ pub async fn check(house: &House) -> anyhow::Result<()> {
 async fn tell(house: &House, account: &Account, health: Health) -> anyhow::Result<()> {
     let reason = match health {
         Health::Ok => "",
-        Health::Degraded => "nothing was heard although messages were handed over: look at the phone, or log in again",
+        Health::Degraded => {
+            "nothing was heard although messages were handed over: look at the phone, or log in again"
+        }
     };
     let (mut tx, mut numbers) = begin(house, &account.team_id).await?;
     if account::set_health(&mut tx, &account.id, health, reason).await? {

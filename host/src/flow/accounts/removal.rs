@@ -53,7 +53,7 @@ async fn set(house: &House, job: &Job) -> anyhow::Result<()> {
         None => (0, Vec::new()),
     };
     let mut job = job.clone();
-    let walked = what != Removal::All || walk(&mut tx, &mut job).await?;
+    let walked = what != Removal::All || walk(&mut tx, &mut job, &mut lanes).await?;
     if gone == 0 && walked {
         job::finish(&mut tx, std::slice::from_ref(&job)).await?;
         account::removed(&mut tx, &job.subject_id, what).await?;
@@ -69,23 +69,19 @@ async fn set(house: &House, job: &Job) -> anyhow::Result<()> {
 
 /// Forget the account's facts along a stretch of the team's stream; `step` is how far the job has
 /// come. True at the end.
-async fn walk(conn: &mut Conn, job: &mut Job) -> anyhow::Result<bool> {
+async fn walk(conn: &mut Conn, job: &mut Job, lanes: &mut Vec<String>) -> anyhow::Result<bool> {
     let last = event::last_cursor(conn, &job.team_id).await?;
     if job.step >= last {
         return Ok(true);
     }
     let until = (job.step + 10 * SET).min(last);
-    removal::events(conn, &job.team_id, &job.subject_id, job.step, until).await?;
+    lanes.extend(removal::events(conn, &job.team_id, &job.subject_id, job.step, until).await?);
     job.step = until;
     Ok(false)
 }
 
 /// What goes before what it stands on: jobs, messages, chats. Gives how many rows went, and lanes.
-async fn take(
-    conn: &mut Conn,
-    id: &str,
-    what: Removal,
-) -> anyhow::Result<(u64, Vec<String>)> {
+async fn take(conn: &mut Conn, id: &str, what: Removal) -> anyhow::Result<(u64, Vec<String>)> {
     let all = what == Removal::All;
     let which = match what {
         Removal::Nothing => return Ok((0, Vec::new())),
@@ -93,12 +89,10 @@ async fn take(
         Removal::Archive => Messages::AllButNotes,
         Removal::All => Messages::All,
     };
-    let lanes = match what {
-        Removal::Synced => Vec::new(),
-        _ => removal::jobs(conn, id, all, SET).await?,
-    };
-    let mut gone = lanes.len() as u64;
-    gone += removal::messages(conn, id, which, SET).await?;
+    let (mut gone, lanes) = removal::messages(conn, id, which, SET).await?;
+    if what != Removal::Synced {
+        gone += removal::signals(conn, id).await?;
+    }
     if all {
         gone += removal::plugin_data(conn, id, SET).await?;
         gone += removal::usage(conn, id).await?;

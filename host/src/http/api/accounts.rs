@@ -13,9 +13,7 @@ use crate::flow::House;
 use crate::flow::accounts::{self, Change};
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
-use crate::http::extract::{
-    Json, Page, Pagination, Path, Query, iso, phone_number, short_text,
-};
+use crate::http::extract::{Json, Page, Pagination, Path, Query, iso, phone_number, short_text};
 use crate::model::{
     Account, AccountSettings, AccountState, ChannelType, Health, Millis, Period, Removal, Tier,
 };
@@ -213,7 +211,7 @@ pub struct AccountList {
 }
 
 /// List accounts, oldest first.
-#[utoipa::path(get, path = "/accounts", tag = "accounts", params(AccountQuery), responses((status = 200, description = "A page of accounts", body = AccountList)))]
+#[utoipa::path(get, path = "/accounts", tag = "accounts", responses((status = 200, description = "A page of accounts", body = AccountList)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,

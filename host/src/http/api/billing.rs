@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -13,9 +14,7 @@ use crate::flow::House;
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
 use crate::http::extract::{Page, Pagination, Query, iso};
-use crate::model::{
-    LedgerKind, Money, Tally, Tier, graduated, month_of, parse_month,
-};
+use crate::model::{LedgerKind, Money, Tally, Tier, graduated, month_of, parse_month};
 use crate::store::account::{self, Filter};
 use crate::store::ledger::{self, Entry};
 use crate::store::usage::Used;
@@ -63,7 +62,7 @@ pub struct UsageList {
 
 /// What each account uses in the period that runs now: a month from the day of purchase. A message
 /// counts from when it is queued, in the period in which it is due.
-#[utoipa::path(get, path = "/billing/usage", tag = "billing", params(Page), responses((status = 200, description = "A page of accounts", body = UsageList)))]
+#[utoipa::path(get, path = "/billing/usage", tag = "billing", responses((status = 200, description = "A page of accounts", body = UsageList)))]
 pub async fn usage(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -173,7 +172,7 @@ fn conversations(billing: &Billing, billed_to: String, tally: Tally) -> (Convers
 }
 
 /// A month's statement, computed from the ledger and the conversations.
-#[utoipa::path(get, path = "/billing/statement", tag = "billing", params(StatementQuery), responses((status = 200, description = "The statement", body = Statement)))]
+#[utoipa::path(get, path = "/billing/statement", tag = "billing", responses((status = 200, description = "The statement", body = Statement)))]
 pub async fn statement(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -213,7 +212,7 @@ fn whole_team(caller: &Caller) -> Result<(), ApiError> {
         return Ok(());
     }
     Err(ApiError::new(
-        axum::http::StatusCode::FORBIDDEN,
+        StatusCode::FORBIDDEN,
         "department_only",
         "this key sees one department: ask with a key of the whole team",
     ))
@@ -241,7 +240,7 @@ pub struct Preview {
 
 /// What so many accounts would cost a month, by the graduated table: 101 accounts with history cost
 /// 100 times the first price and once the second.
-#[utoipa::path(get, path = "/billing/preview", tag = "billing", params(PreviewQuery), responses((status = 200, description = "The price", body = Preview)))]
+#[utoipa::path(get, path = "/billing/preview", tag = "billing", responses((status = 200, description = "The price", body = Preview)))]
 pub async fn preview(
     State(house): State<Arc<House>>,
     Query(query): Query<PreviewQuery>,
@@ -318,7 +317,7 @@ pub struct LedgerList {
 }
 
 /// List the ledger's entries, newest first. They are added, and never changed.
-#[utoipa::path(get, path = "/billing/ledger", tag = "billing", params(LedgerQuery), responses((status = 200, description = "A page of entries", body = LedgerList)))]
+#[utoipa::path(get, path = "/billing/ledger", tag = "billing", responses((status = 200, description = "A page of entries", body = LedgerList)))]
 pub async fn ledger(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -328,8 +327,7 @@ pub async fn ledger(
     let page = Page::new(query.cursor, query.limit);
     let mut conn = house.store.read().await?;
     let (team_id, before) = (&caller.team_id, page.cursor());
-    let mut found =
-        ledger::list(&mut conn, team_id, &query.account, before, page.fetch()).await?;
+    let mut found = ledger::list(&mut conn, team_id, &query.account, before, page.fetch()).await?;
     let next = page.cut(&mut found, |entry| entry.id.clone());
     let entries = found.into_iter().map(|found| entry(&house.config.billing, found)).collect();
     Ok(axum::Json(LedgerList { entries, pagination: Pagination { next } }))

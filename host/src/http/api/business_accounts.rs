@@ -77,7 +77,7 @@ pub struct BusinessAccountList {
 }
 
 /// List business account, oldest first.
-#[utoipa::path(get, path = "/business-accounts", tag = "accounts", operation_id = "list_business_accounts", params(Page), responses((status = 200, description = "A page of them", body = BusinessAccountList)))]
+#[utoipa::path(get, path = "/business-accounts", tag = "accounts", operation_id = "list_business_accounts", responses((status = 200, description = "A page of them", body = BusinessAccountList)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -85,7 +85,8 @@ pub async fn list(
 ) -> Answer<BusinessAccountList> {
     let mut conn = house.store.read().await?;
     let (team_id, after) = (&caller.team_id, page.cursor());
-    let mut found = group::list(&mut conn, Kind::BusinessAccount, team_id, after, page.fetch()).await?;
+    let mut found =
+        group::list(&mut conn, Kind::BusinessAccount, team_id, after, page.fetch()).await?;
     let next = page.cut(&mut found, |group| group.id.clone());
     let business_accounts = found.into_iter().map(Into::into).collect();
     Ok(axum::Json(BusinessAccountList { business_accounts, pagination: Pagination { next } }))

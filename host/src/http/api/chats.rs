@@ -52,7 +52,7 @@ pub struct ChatQuery {
 }
 
 /// List chats.
-#[utoipa::path(get, path = "/chats", tag = "chats", params(ChatQuery), responses((status = 200, description = "Done", body = Value)))]
+#[utoipa::path(get, path = "/chats", tag = "chats", responses((status = 200, description = "Done", body = Value)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,

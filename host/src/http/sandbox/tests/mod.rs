@@ -203,7 +203,7 @@ impl Intake for Memory {
         Ok(())
     }
 
-    async fn history(&self, _: &str, _: &[Past], _: bool) -> anyhow::Result<bool> {
+    async fn history(&self, _: &str, _: &[crate::model::Past], _: bool) -> anyhow::Result<bool> {
         Ok(false)
     }
 }
