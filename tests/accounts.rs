@@ -106,6 +106,10 @@ both! {
 
         // Nobody scans: it gives up, and says why.
         server.client.post(&format!("{path}/open"), Value::Null).await.ok();
+        eventually("it connects", async || {
+            (server.client.get(&path).await.ok()["state"] == "connecting").then_some(())
+        })
+        .await;
         let closed = eventually("it gives up", async || {
             server.clock.advance(20_000);
             let account = server.client.get(&path).await.ok();
@@ -242,6 +246,7 @@ both! {
         server.advance(7_200_000).await;
         let send = json!({ "account": server.account, "to": "+15550101", "type": "text", "text": "anyone?" });
         server.client.post("/api/v1/messages", send).await.ok();
+        server.drain().await;
         server.advance(300_000).await;
         assert_eq!(server.client.get(&path).await.ok()["health"], "ok");
         server.advance(300_000).await;

@@ -105,7 +105,7 @@ fn part(path: &Path) -> Option<String> {
 fn level(part: &str) -> Option<u8> {
     Some(match part {
         "model" => 0,
-        "clock" | "config" | "seal" => 1,
+        "clock" | "config" | "egress" | "seal" => 1,
         "store" | "channel" | "plugin" => 2,
         "flow" => 3,
         "http" => 4,

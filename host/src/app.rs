@@ -15,8 +15,10 @@ use crate::channel::{Channels, Intake};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::flow::batch::Batcher;
+use crate::flow::identity::signing;
 use crate::flow::inbound::{Door, Receiver};
-use crate::flow::{House, accounts, dispatch, folder, inbound, notify, outbox, timers, upkeep};
+use crate::flow::media::Depot;
+use crate::flow::{House, accounts, bulk, dispatch, folder, inbound, notify, outbox, timers, upkeep};
 use crate::http;
 use crate::model::{AccountState, ChannelType};
 use crate::plugin::Runtime;
@@ -103,10 +105,12 @@ async fn open(config: Config, clock: Clock) -> anyhow::Result<Arc<House>> {
         let jobs = job::recover(&store, clock.now()).await?;
         tracing::warn!(jobs, "the last stop was not a clean one; what was under way begins again");
     }
+    signing::ensure(&store, &seal, &clock).await?;
     let runtime = Runtime::new(&config, clock.clone())?;
     let journal = journal_path(&config);
     let sandbox = Sandbox::new(config.sandbox.clone(), clock.clone(), &journal)?;
-    Ok(House::new(config, clock, store, Channels { sandbox }, runtime, seal))
+    let depot = Depot::open(&config)?;
+    Ok(House::new(config, clock, store, Channels { sandbox }, runtime, seal, depot))
 }
 
 fn journal_path(config: &Config) -> PathBuf {
@@ -138,6 +142,7 @@ async fn start_stages(
     stages.spawn(notify::run(house.clone(), stop.clone()));
     stages.spawn(accounts::run(house.clone(), stop.clone()));
     stages.spawn(folder::run(house.clone(), stop.clone()));
+    stages.spawn(bulk::run(house.clone(), stop.clone()));
     stages.spawn(upkeep::run(house.clone(), stop.clone()));
     stages.spawn(renew_leases(house.clone(), stop.clone()));
     stages.spawn(hear(house.clone(), stop.clone()));

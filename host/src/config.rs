@@ -27,6 +27,8 @@ pub struct Config {
     pub limits: Limits,
     pub accounts: Accounts,
     pub billing: Billing,
+    pub identity: Identity,
+    pub media: Media,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -82,6 +84,25 @@ pub struct Outbox {
     pub typing: Millis,
     pub doubt_window: Millis,
     pub on_doubt: OnDoubt,
+    pub rules: Vec<RetryRule>,
+}
+
+/// What becomes of a send that a channel refused with this code.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetryRule {
+    /// The whole code, or its beginning and `*`.
+    pub code: String,
+    pub action: RetryAction,
+    pub wait: Option<Millis>,
+    pub attempts: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RetryAction {
+    Retry,
+    Fail,
 }
 
 /// What becomes of a message whose send nobody can vouch for.
@@ -99,6 +120,7 @@ pub struct Notify {
     pub timeout: Millis,
     pub concurrency: usize,
     pub disable_after: Millis,
+    pub endpoints: i64,
     pub allow: Vec<IpNet>,
 }
 
@@ -144,6 +166,11 @@ pub struct Sandbox {
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     pub requests_per_minute: u32,
+    pub messages_per_day: u32,
+    pub schedule_past: Millis,
+    pub schedule_ahead: Millis,
+    pub bulk_recipients: usize,
+    pub bulk_pace: u32,
     pub event_days: i64,
 }
 
@@ -151,6 +178,17 @@ pub struct Limits {
 #[serde(deny_unknown_fields)]
 pub struct Accounts {
     pub silent_after: Millis,
+}
+
+/// People's logins.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    pub issuer: String,
+    pub access_token: Millis,
+    pub refresh_token: Millis,
+    pub password_attempts: u32,
+    pub setup_link: Millis,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -162,6 +200,16 @@ pub struct Billing {
     pub usage_low: i64,
     pub tiers: Tiers,
     pub conversations: Conversations,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Media {
+    pub url: String,
+    pub fetch_timeout: Millis,
+    pub allow: Vec<IpNet>,
+    pub unused_days: i64,
+    pub types: MediaTypes,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -230,6 +278,26 @@ impl Billing {
     }
 }
 
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MediaTypes {
+    pub image: MediaType,
+    pub audio: MediaType,
+    pub video: MediaType,
+    pub document: MediaType,
+    pub sticker: MediaType,
+}
+
+/// What may be sent as one type of message.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MediaType {
+    /// In bytes.
+    pub max: u64,
+    /// MIME types, or `*` for any.
+    pub types: Vec<String>,
+}
+
 /// A setting that cannot work, with its name and what it should be.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -271,7 +339,24 @@ impl Config {
         require(self.delivery.attempts > 0, "delivery.attempts", "at least 1")?;
         require(self.delivery.concurrency > 0, "delivery.concurrency", "at least 1")?;
         require(self.outbox.attempts > 0, "outbox.attempts", "at least 1")?;
+        require(
+            self.limits.bulk_pace > 0 && self.limits.bulk_pace <= 60_000,
+            "limits.bulk_pace",
+            "1 to 60000",
+        )?;
+        let url = &self.media.url;
+        require(
+            url.is_empty() || url.starts_with("s3://"),
+            "media.url",
+            "leave it empty for a folder, or give s3://bucket/prefix",
+        )?;
         require(self.notify.concurrency > 0, "notify.concurrency", "at least 1")?;
+        require(
+            (60_000..=86_400_000).contains(&self.identity.access_token),
+            "identity.access_token",
+            "a minute to a day, in milliseconds",
+        )?;
+        require(self.identity.refresh_token > 0, "identity.refresh_token", "more than 0")?;
         require(
             self.plugins.memory <= self.plugins.memory_max,
             "plugins.memory",

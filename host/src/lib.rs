@@ -6,13 +6,14 @@
 //! [`channel`], and `flow::notify` tells the customer's own endpoints. The stages talk through
 //! committed rows only; all SQL is in [`store`].
 //!
-//! Direction of use: `model <- clock, config <- { store | channel | plugin } <- flow <- http <- cli`.
+//! Direction of use: `model <- clock, config, egress <- { store | channel | plugin } <- flow <- http <- cli`.
 
 mod app;
 pub mod channel;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod egress;
 pub mod flow;
 pub mod http;
 pub mod model;

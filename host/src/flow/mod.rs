@@ -3,19 +3,26 @@
 
 pub mod accounts;
 pub mod batch;
+pub mod bulk;
 pub mod conversations;
 pub mod dispatch;
 pub mod effect;
 pub mod folder;
+pub mod identity;
 pub mod inbound;
 pub mod install;
+pub mod media;
 pub mod notify;
 pub mod outbox;
+pub mod pending;
+pub mod queueing;
 pub mod reads;
 pub mod record;
 pub mod registry;
 pub mod rules;
 pub mod send;
+pub mod signal;
+pub mod spin;
 pub mod timers;
 pub mod upkeep;
 
@@ -36,6 +43,7 @@ use crate::plugin::Runtime;
 use crate::seal::Seal;
 use crate::store::{Store, StoreError, Tx, job};
 use batch::Batcher;
+use media::Depot;
 use registry::Registry;
 use send::Queuer;
 
@@ -49,6 +57,8 @@ pub struct House {
     pub seal: Seal,
     pub registry: Registry,
     pub wake: Wake,
+    /// Where files are kept and fetched.
+    pub depot: Depot,
     /// Where the API's messages come together.
     pub sends: Batcher<Queuer>,
     /// Which accounts were heard from, and which were asked.
@@ -67,6 +77,7 @@ impl House {
         channels: Channels,
         runtime: Arc<Runtime>,
         seal: Seal,
+        depot: Depot,
     ) -> Arc<Self> {
         Arc::new_cyclic(|house| Self {
             config,
@@ -77,6 +88,7 @@ impl House {
             seal,
             registry: Registry::default(),
             wake: Wake::default(),
+            depot,
             sends: Batcher::start(Arc::new(Queuer(house.clone()))),
             pulses: accounts::Pulses::default(),
         })
@@ -124,6 +136,7 @@ pub struct Wake {
     pub timers: Notify,
     pub statuses: Notify,
     pub accounts: Notify,
+    pub bulk: Notify,
     /// Counts commits: for streams and the phone page.
     pub committed: watch::Sender<u64>,
 }
@@ -137,19 +150,14 @@ impl Wake {
             timers: Notify::new(),
             statuses: Notify::new(),
             accounts: Notify::new(),
+            bulk: Notify::new(),
             committed: watch::Sender::new(0),
         }
     }
 
     pub fn all(&self) {
-        for stage in [
-            &self.dispatch,
-            &self.outbox,
-            &self.notify,
-            &self.timers,
-            &self.statuses,
-            &self.accounts,
-        ] {
+        let Self { dispatch, outbox, notify, timers, statuses, accounts, bulk, .. } = self;
+        for stage in [dispatch, outbox, notify, timers, statuses, accounts, bulk] {
             stage.notify_one();
         }
         self.committed.send_modify(|count| *count += 1);

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::batch::Work;
 use super::effect::{Conclusion, Settled, Settlement, Settler};
+use super::media::Depot;
 use super::{House, install, record, timers};
 use crate::channel::Channels;
 use crate::channel::sandbox::Sandbox;
@@ -33,7 +34,8 @@ pub(super) async fn house() -> (Arc<House>, tempfile::TempDir) {
     let journal = folder.path().join("sandbox.jsonl");
     let sandbox = Sandbox::new(config.sandbox.clone(), clock.clone(), &journal).expect("a journal");
     let seal = Seal::open_or_create(&config.data).expect("a key");
-    let house = House::new(config, clock, store, Channels { sandbox }, runtime, seal);
+    let depot = Depot::open(&config).expect("a folder");
+    let house = House::new(config, clock, store, Channels { sandbox }, runtime, seal, depot);
     let mut tx = house.store.begin().await.expect("begins");
     team::insert(&mut tx, TEAM, "a team", NOW).await.expect("a team");
     house.commit(tx).await.expect("commits");

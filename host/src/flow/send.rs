@@ -4,19 +4,21 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Weak;
 
 use async_trait::async_trait;
-use serde_json::json;
 
 use super::House;
 use super::batch::Work;
 use super::inbound::new_chat;
 use super::rules::quota::{self, Book};
 use super::rules::{self, Case, Refused, refuse};
+use super::{media, queueing, spin};
 use crate::model::{
     Account, Chat, Content, Direction, JobKind, Message, Recipient, SendOptions, Status,
 };
 use crate::store::job::{Job, Withdrawn};
 use crate::store::message::{Forward, NewMessage, Options};
 use crate::store::{Conn, account, chat, contact, job, message, team};
+
+pub use super::signal::{read_signal, typing_signal};
 
 /// A message to queue, with its number drawn.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub struct Draft {
     /// Write nothing where the account's quota is used up, and say so; otherwise it is written, and
     /// fails at the moment of sending.
     pub strict: bool,
+    /// The bulk send that it is one of; empty where it is none.
+    pub bulk: String,
 }
 
 impl Draft {
@@ -50,6 +54,7 @@ impl Draft {
             place: 0,
             opt_out_notice: false,
             strict: false,
+            bulk: String::new(),
         }
     }
 }
@@ -88,6 +93,7 @@ pub async fn write(house: &House, conn: &mut Conn, drafts: Vec<Draft>) -> anyhow
     });
     let mut rows: Vec<NewMessage> = rows.into_iter().map(|(_, row)| row).collect();
     let stored = message::insert(conn, &rows).await?;
+    media::mark_used(house, conn, &rows).await?;
     rows.retain(|row| stored.contains(&row.message.id));
     written.lanes = book.close(conn, &rows).await?;
     let jobs: Vec<Job> = rows
@@ -107,6 +113,11 @@ fn row(house: &House, draft: Draft, chat: &Chat) -> NewMessage {
         Content::Reaction { reaction } => reaction.message_id.clone(),
         _ => draft.options.reply_to.unwrap_or_default(),
     };
+    let content = if draft.options.randomise {
+        spin::chosen(draft.content, &draft.message_id)
+    } else {
+        draft.content
+    };
     let message = Message {
         id: draft.message_id,
         team_id: draft.team_id,
@@ -114,7 +125,7 @@ fn row(house: &House, draft: Draft, chat: &Chat) -> NewMessage {
         chat_id: chat.id.clone(),
         contact_id: chat.contact_id.clone(),
         direction: Direction::Out,
-        content: draft.content,
+        content,
         status: if is_note { Status::Note } else { Status::Pending },
         provider_id: String::new(),
         reply_to: answered,
@@ -133,6 +144,7 @@ fn row(house: &House, draft: Draft, chat: &Chat) -> NewMessage {
         options: Options {
             typing: draft.options.typing,
             randomise: draft.options.randomise,
+            bulk: draft.bulk,
             ..Options::default()
         },
         cancel_if_replied: draft.options.cancel_if_replied,
@@ -149,6 +161,7 @@ fn job_of(house: &House, row: &NewMessage) -> Job {
         place: if is_due { row.place } else { 0 },
         account_id: message.account_id.clone(),
         subject_id: message.id.clone(),
+        priority: if row.options.bulk.is_empty() { job::SINGLE } else { job::BULK },
         ..Job::new(house.clock.id("job"), &message.team_id, JobKind::Send, message.due_at)
     }
 }
@@ -299,6 +312,9 @@ async fn accept(house: &House, request: &Request) -> anyhow::Result<Result<Accep
     if let Err(refused) = rules::check(&case) {
         return Ok(Err(refused));
     }
+    if let Err(refused) = queueing::check(house, &mut conn, request, &case).await? {
+        return Ok(Err(refused));
+    }
     let draft = Draft {
         message_id: house.clock.id("msg"),
         team_id: team_id.clone(),
@@ -310,6 +326,7 @@ async fn accept(house: &House, request: &Request) -> anyhow::Result<Result<Accep
         place: 0,
         opt_out_notice: false,
         strict: true,
+        bulk: String::new(),
     };
     Ok(Ok(Accepted { account_id: account.id, draft }))
 }
@@ -382,44 +399,6 @@ pub async fn withdraw(house: &House, conn: &mut Conn, ids: &[String]) -> anyhow:
     message::forward(conn, &moves).await?;
     quota::give_back(conn, &withdrawn.subjects).await?;
     Ok(withdrawn)
-}
-
-/// The job that tells the customer that we read a message; none where it is not theirs.
-pub async fn read_signal(
-    house: &House,
-    conn: &mut Conn,
-    team_id: &str,
-    message_id: &str,
-) -> anyhow::Result<Option<Job>> {
-    let found = message::get(conn, team_id, message_id).await?;
-    let Some(message) = found.filter(|message| message.direction == Direction::In) else {
-        return Ok(None);
-    };
-    chat::mark_read(conn, team_id, &message.chat_id).await?;
-    let payload = json!({ "signal": "read", "provider_id": message.provider_id, "contact_id": message.contact_id });
-    Ok(Some(signal(house, team_id, &message.account_id, payload)))
-}
-
-/// The job that shows "typing…" in a chat; none where there is no such chat.
-pub async fn typing_signal(
-    house: &House,
-    conn: &mut Conn,
-    team_id: &str,
-    chat_id: &str,
-) -> anyhow::Result<Option<Job>> {
-    let Some(chat) = chat::get(conn, team_id, chat_id).await? else { return Ok(None) };
-    let payload = json!({ "signal": "typing", "contact_id": chat.contact_id });
-    Ok(Some(signal(house, team_id, &chat.account_id, payload)))
-}
-
-/// A sign stands in no line: it is worth nothing later.
-fn signal(house: &House, team_id: &str, account_id: &str, payload: serde_json::Value) -> Job {
-    Job {
-        place: 1,
-        account_id: account_id.to_owned(),
-        payload: payload.to_string(),
-        ..Job::new(house.clock.id("job"), team_id, JobKind::Send, house.clock.now())
-    }
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::House;
+use super::{House, media};
 use crate::model::Millis;
-use crate::store::{endpoint, event, plugin_log, state, webhook};
+use crate::store::{endpoint, event, plugin_log, session, state, webhook};
 
 const HOUR: Millis = 60 * 60 * 1000;
 const DAY: Millis = 24 * HOUR;
@@ -32,6 +32,7 @@ pub async fn run(house: Arc<House>, stop: CancellationToken) {
 pub async fn sweep(house: &House) -> anyhow::Result<()> {
     let now = house.clock.now();
     let old = now - house.config.limits.event_days * DAY;
+    media::sweep(house, now - house.config.media.unused_days * DAY).await?;
     loop {
         let mut tx = house.store.begin().await?;
         let gone = [
@@ -40,6 +41,8 @@ pub async fn sweep(house: &House) -> anyhow::Result<()> {
             state::purge(&mut tx, now, SET).await?,
             endpoint::purge_attempts(&mut tx, old, SET).await?,
             webhook::purge_replies(&mut tx, old, SET).await?,
+            // An access token may outlive its session's last refresh token by a day.
+            session::purge(&mut tx, now - DAY, SET).await?,
         ];
         tx.commit().await?;
         if gone.iter().all(|rows| *rows < u64::try_from(SET).unwrap_or(0)) {

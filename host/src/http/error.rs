@@ -5,9 +5,12 @@ use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, Que
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::codes;
 use super::openapi::{Problem, Refusal};
 use crate::flow::accounts::AccountError;
+use crate::flow::identity::IdentityError;
 use crate::flow::install::InstallError;
+use crate::flow::media::MediaError;
 use crate::flow::rules::Refused;
 use crate::model::{ApiScope, ContentError};
 use crate::store::StoreError;
@@ -22,11 +25,26 @@ pub struct ApiError {
     details: Vec<String>,
     /// Seconds, for `Retry-After`.
     retry_after: Option<i64>,
+    /// The oldest cursor to go on from, where the one given is too old.
+    oldest_cursor: Option<i64>,
+    /// The limit of a number's day, and when it ends in Unix seconds: for the `X-RateLimit-*` headers.
+    day: Option<(u32, i64)>,
 }
+
+/// Milliseconds.
+const DAY: i64 = 24 * 60 * 60 * 1000;
 
 impl ApiError {
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), details: Vec::new(), retry_after: None }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            details: Vec::new(),
+            retry_after: None,
+            oldest_cursor: None,
+            day: None,
+        }
     }
 
     /// 400 `invalid_request`: the field, and what it should be.
@@ -49,7 +67,7 @@ impl ApiError {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "unauthorized",
-            "give a valid API key as `Authorization: Bearer <key>`",
+            "give a valid API key or access token as `Authorization: Bearer …`, or an app's id and secret by HTTP Basic",
         )
     }
 
@@ -64,15 +82,50 @@ impl ApiError {
 
     /// 429 `rate_limited`, to be tried again after so many seconds.
     pub fn rate_limited(retry_after: i64) -> Self {
-        let message = format!("too many requests with this key; try again in {retry_after} s");
+        let message = format!("too many requests; try again in {retry_after} s");
         let retry_after = Some(retry_after);
         Self { retry_after, ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message) }
+    }
+
+    /// 410 `cursor_expired`: the events after the cursor are gone, up to `oldest`.
+    pub fn cursor_expired(oldest: i64) -> Self {
+        let message = format!(
+            "the events after this cursor are no longer kept: go on from {oldest}, and read anew what you keep of them"
+        );
+        let oldest_cursor = Some(oldest);
+        Self { oldest_cursor, ..Self::new(StatusCode::GONE, "cursor_expired", message) }
+    }
+
+    /// 429 `daily_limit`: a number has sent as many messages as it may today.
+    pub fn daily_limit(message: String, limit: u32, now: i64) -> Self {
+        let ends = (now.div_euclid(DAY) + 1) * DAY / 1000;
+        let retry_after = Some((ends - now.div_euclid(1000)).max(1));
+        let day = Some((limit, ends));
+        Self {
+            retry_after,
+            day,
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "daily_limit", message)
+        }
     }
 
     /// 500 `internal`, without detail.
     pub fn internal() -> Self {
         let message = "something failed on our side; the log has the details under this answer's x-request-id";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
+    }
+
+    /// What a framework's own refusal becomes.
+    pub fn unfit(status: StatusCode, text: &str) -> Self {
+        match status {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Self::new(status, "too_large", "the body is larger than this host takes")
+            }
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                let message = "send the body as JSON, with `Content-Type: application/json`";
+                Self::new(status, "unsupported_media_type", message)
+            }
+            _ => Self::invalid(plain(text)),
+        }
     }
 
     #[must_use]
@@ -84,17 +137,31 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        if !codes::is_listed(self.code) {
+            tracing::error!(code = self.code, "a refusal's code is not listed in http/codes.rs");
+        }
         let body = Refusal {
             error: Problem {
                 code: self.code,
                 message: self.message,
                 status: self.status.as_u16(),
                 details: self.details,
+                oldest_cursor: self.oldest_cursor,
             },
         };
         let mut response = (self.status, Json(body)).into_response();
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer, Basic realm=\"switchboard\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        if let Some((limit, ends)) = self.day {
+            let headers = response.headers_mut();
+            headers.insert("x-ratelimit-limit", HeaderValue::from(limit));
+            headers.insert("x-ratelimit-remaining", HeaderValue::from(0));
+            headers.insert("x-ratelimit-reset", HeaderValue::from(ends));
         }
         response
     }
@@ -119,6 +186,20 @@ impl From<ContentError> for ApiError {
     }
 }
 
+impl From<MediaError> for ApiError {
+    fn from(error: MediaError) -> Self {
+        let (code, message) = (error.code(), error.to_string());
+        let status = match error {
+            MediaError::Internal(error) => return error.into(),
+            MediaError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            MediaError::NotFound(_) => StatusCode::NOT_FOUND,
+            MediaError::Type(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self::new(status, code, message)
+    }
+}
+
 impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
         let status = match refused.code {
@@ -127,9 +208,11 @@ impl From<Refused> for ApiError {
                 tracing::error!(error = refused.message, "a send could not be queued");
                 return Self::internal();
             }
-            "opted_out" | "quota" | "window_closed" | "account_closed" | "account_archived" => {
-                StatusCode::CONFLICT
-            }
+            "opted_out" | "quota" | "window_closed" | "account_closed" | "account_archived"
+            | "not_pending"
+            | "not_failed" | "still_pending" | "not_incoming" | "bulk_over" => StatusCode::CONFLICT,
+            "daily_limit" => StatusCode::TOO_MANY_REQUESTS,
+            "media_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::BAD_REQUEST,
         };
         Self::new(status, refused.code, refused.message)
@@ -147,6 +230,24 @@ impl From<AccountError> for ApiError {
             AccountError::Removing => Self::conflict("account_removing", message),
             AccountError::Internal(error) => error.into(),
         }
+    }
+}
+
+impl From<IdentityError> for ApiError {
+    fn from(error: IdentityError) -> Self {
+        let (code, message) = match error {
+            IdentityError::Refused { code, message } => (code, message),
+            IdentityError::Store(error) => return error.into(),
+            IdentityError::Internal(error) => return error.into(),
+        };
+        let status = match code {
+            "rate_limited" => return Self::rate_limited(10),
+            "not_found" => StatusCode::NOT_FOUND,
+            "invalid_client" => StatusCode::UNAUTHORIZED,
+            "email_taken" | "last_owner" | "setup_done" => StatusCode::CONFLICT,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self::new(status, code, message)
     }
 }
 
@@ -170,16 +271,13 @@ impl From<InstallError> for ApiError {
     }
 }
 
-/// A body, path or query that does not fit is a 400 that says what does not; an over-long body a 413.
+/// A body, path or query that does not fit is a 400 that says what does not; an over-long body a 413,
+/// one that is not said to be JSON a 415.
 macro_rules! from_rejection {
     ($($rejection:ty),+) => {$(
         impl From<$rejection> for ApiError {
             fn from(rejection: $rejection) -> Self {
-                if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                    let message = "the body is larger than this host takes";
-                    return Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message);
-                }
-                Self::invalid(plain(&rejection.body_text()))
+                Self::unfit(rejection.status(), &rejection.body_text())
             }
         }
     )+};

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AccountState, ChannelType, Health, Millis, Period, Removal, Tier};
+use super::{
+    AccountState, ChannelType, Health, Millis, Period, QuietHours, Removal, Tier, WarmUp,
+};
 
 /// One number on one channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,4 +107,17 @@ pub struct AccountSettings {
     /// dialog360: yes; others: no).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversations: Option<bool>,
+    /// The least time between two messages, in milliseconds; absent: as the host is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gap: Option<Millis>,
+    /// What chance adds to the gap at most, in milliseconds; absent: as the host is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<Millis>,
+    /// Messages under way at once (cloud and dialog360 only); absent: as the channel has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quiet_hours: Option<QuietHours>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warm_up: Option<WarmUp>,
 }

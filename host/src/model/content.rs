@@ -4,16 +4,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::card::{self, Card};
+use super::interactive::Interactive;
+
 /// The content of a message, as in `POST /api/v1/messages`: a `type`, and a field of that name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Content {
     Text {
+        /// At most 4096 characters.
         text: String,
     },
     Image {
         image: Media,
     },
+    /// Has no caption.
     Audio {
         audio: Media,
     },
@@ -23,15 +28,16 @@ pub enum Content {
     Document {
         document: Media,
     },
+    /// Has no caption.
     Sticker {
         sticker: Media,
     },
     Location {
         location: Location,
     },
-    /// Contact cards, as the Cloud API writes them.
+    /// Contact cards.
     Contacts {
-        contacts: Vec<Value>,
+        contacts: Vec<Card>,
     },
     Template {
         template: Value,
@@ -56,10 +62,13 @@ pub enum Content {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Media {
+    /// `https://…`, `http://…`, or a small file itself as `data:<type>;base64,…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Of `POST /api/v1/media`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// At most 1024 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caption: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,47 +90,6 @@ pub struct Location {
     pub address: Option<String>,
 }
 
-/// Buttons or a list that we offer, or the choice that a customer made.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Interactive {
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub text: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub buttons: Vec<Button>,
-    /// The word on the button that opens the list.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub button: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub rows: Vec<Row>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reply: Option<Reply>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Button {
-    pub id: String,
-    pub title: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Row {
-    pub id: String,
-    pub title: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub description: String,
-}
-
-/// The button or row that a customer chose.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Reply {
-    pub id: String,
-    pub title: String,
-}
-
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reaction {
@@ -139,8 +107,30 @@ pub struct ContentError {
     pub problem: String,
 }
 
-/// WhatsApp's own bound for a text, in characters.
+pub(super) fn refuse(field: &'static str, problem: impl Into<String>) -> Result<(), ContentError> {
+    Err(ContentError { field, problem: problem.into() })
+}
+
+/// A text of at most so many characters.
+pub(super) fn at_most(
+    field: &'static str,
+    what: &str,
+    text: &str,
+    most: usize,
+) -> Result<(), ContentError> {
+    if text.chars().count() > most {
+        return refuse(field, format!("{what}: at most {most} characters"));
+    }
+    Ok(())
+}
+
+/// WhatsApp's own bounds, in characters.
 pub const MAX_TEXT: usize = 4096;
+const MAX_CAPTION: usize = 1024;
+const MAX_URL: usize = 2048;
+const MAX_NAME: usize = 240;
+const MAX_PLACE: usize = 1000;
+const MAX_EMOJI: usize = 16;
 
 impl Content {
     pub fn text(text: impl Into<String>) -> Self {
@@ -166,6 +156,30 @@ impl Content {
         }
     }
 
+    /// Its file, where it has one.
+    pub fn media(&self) -> Option<&Media> {
+        match self {
+            Self::Image { image: media }
+            | Self::Audio { audio: media }
+            | Self::Video { video: media }
+            | Self::Document { document: media }
+            | Self::Sticker { sticker: media } => Some(media),
+            _ => None,
+        }
+    }
+
+    /// Its file, to be changed.
+    pub fn media_mut(&mut self) -> Option<&mut Media> {
+        match self {
+            Self::Image { image: media }
+            | Self::Audio { audio: media }
+            | Self::Video { video: media }
+            | Self::Document { document: media }
+            | Self::Sticker { sticker: media } => Some(media),
+            _ => None,
+        }
+    }
+
     /// What a reader would read aloud: the text, the caption, the title of a choice; else empty.
     pub fn as_text(&self) -> &str {
         match self {
@@ -182,43 +196,47 @@ impl Content {
         }
     }
 
+    /// All words by which somebody may look for it.
+    pub fn searchable(&self) -> String {
+        let mut parts = vec![self.as_text()];
+        if let Some(media) = self.media() {
+            parts.extend(media.filename.as_deref());
+        }
+        match self {
+            Self::Location { location } => {
+                parts.extend(
+                    [&location.name, &location.address].into_iter().flatten().map(String::as_str),
+                );
+            }
+            Self::Contacts { contacts } => parts.extend(contacts.iter().flat_map(Card::words)),
+            _ => {}
+        }
+        parts.join(" ")
+    }
+
     /// Check what every channel would refuse: empty or over-long texts, media without a source,
     /// places off the globe, too many buttons, a NUL character anywhere.
     pub fn check(&self) -> Result<(), ContentError> {
-        let refuse =
-            |field, problem: &str| Err(ContentError { field, problem: problem.to_owned() });
         if serde_json::to_string(self).unwrap_or_default().contains("\\u0000") {
             return refuse("type", "a message cannot hold a NUL character");
         }
-        if self.as_text().chars().count() > MAX_TEXT {
-            return refuse("text", "at most 4096 characters");
-        }
         match self {
-            Self::Text { text } | Self::Note { text } if text.trim().is_empty() => {
-                refuse("text", "is empty")
-            }
-            Self::Image { image: media } => media.check("image"),
-            Self::Audio { audio: media } => media.check("audio"),
-            Self::Video { video: media } => media.check("video"),
-            Self::Document { document: media } => media.check("document"),
-            Self::Sticker { sticker: media } => media.check("sticker"),
-            Self::Location { location } => {
-                let on_globe = (-90.0..=90.0).contains(&location.latitude)
-                    && (-180.0..=180.0).contains(&location.longitude);
-                if on_globe {
-                    Ok(())
-                } else {
-                    refuse("location", "latitude -90 to 90, longitude -180 to 180")
+            Self::Text { text } | Self::Note { text } => {
+                if text.trim().is_empty() {
+                    return refuse("text", "is empty");
                 }
+                at_most("text", "it", text, MAX_TEXT)
             }
-            Self::Contacts { contacts } if contacts.is_empty() => {
-                refuse("contacts", "at least one card")
-            }
+            Self::Image { image: media } => media.check("image", true),
+            Self::Audio { audio: media } => media.check("audio", false),
+            Self::Video { video: media } => media.check("video", true),
+            Self::Document { document: media } => media.check("document", true),
+            Self::Sticker { sticker: media } => media.check("sticker", false),
+            Self::Location { location } => location.check(),
+            Self::Contacts { contacts } => card::check(contacts),
             Self::Interactive { interactive } => interactive.check(),
-            Self::Reaction { reaction } if reaction.message_id.is_empty() => {
-                refuse("reaction", "message_id says which message")
-            }
-            _ => Ok(()),
+            Self::Reaction { reaction } => reaction.check(),
+            Self::Template { .. } | Self::Other { .. } => Ok(()),
         }
     }
 }
@@ -226,37 +244,125 @@ impl Content {
 impl Media {
     pub fn from_source(source: impl Into<String>) -> Self {
         let source = source.into();
-        let is_url = source.starts_with("http://") || source.starts_with("https://");
+        let is_url =
+            ["http://", "https://", "data:"].iter().any(|scheme| source.starts_with(scheme));
         let (url, id) = if is_url { (Some(source), None) } else { (None, Some(source)) };
         Self { url, id, ..Self::default() }
     }
 
-    fn check(&self, field: &'static str) -> Result<(), ContentError> {
-        if self.url.is_some() != self.id.is_some() {
-            return Ok(());
+    fn check(&self, field: &'static str, has_caption: bool) -> Result<(), ContentError> {
+        match (&self.url, &self.id) {
+            (Some(url), None) => check_url(field, url)?,
+            (None, Some(id)) if !id.is_empty() => {}
+            _ => return refuse(field, "give either a url or the id of a stored file"),
         }
-        Err(ContentError {
-            field,
-            problem: "give either a url or the id of a stored file".to_owned(),
-        })
+        let caption = self.caption.as_deref().unwrap_or_default();
+        if !caption.is_empty() && !has_caption {
+            return refuse(field, "has no caption: send a text beside it");
+        }
+        at_most(field, "caption", caption, MAX_CAPTION)?;
+        at_most(field, "filename", self.filename.as_deref().unwrap_or_default(), MAX_NAME)?;
+        at_most(field, "mime_type", self.mime_type.as_deref().unwrap_or_default(), MAX_NAME)
     }
 }
 
-impl Interactive {
+fn check_url(field: &'static str, url: &str) -> Result<(), ContentError> {
+    if url.starts_with("data:") {
+        return if url.contains(";base64,") {
+            Ok(())
+        } else {
+            refuse(field, "url: give data as data:<type>;base64,…")
+        };
+    }
+    at_most(field, "url", url, MAX_URL)?;
+    let parsed = url::Url::parse(url).ok();
+    let fits = parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if fits {
+        Ok(())
+    } else {
+        refuse(field, "url: give an address that begins with https:// or http://")
+    }
+}
+
+impl Location {
     fn check(&self) -> Result<(), ContentError> {
-        let refuse =
-            |problem: &str| Err(ContentError { field: "interactive", problem: problem.to_owned() });
-        if self.reply.is_some() {
-            return Ok(());
+        let on_globe =
+            (-90.0..=90.0).contains(&self.latitude) && (-180.0..=180.0).contains(&self.longitude);
+        if !on_globe {
+            return refuse("location", "latitude -90 to 90, longitude -180 to 180");
         }
-        if self.text.trim().is_empty() {
-            return refuse("text is empty");
+        at_most("location", "name", self.name.as_deref().unwrap_or_default(), MAX_PLACE)?;
+        at_most("location", "address", self.address.as_deref().unwrap_or_default(), MAX_PLACE)
+    }
+}
+
+impl Reaction {
+    fn check(&self) -> Result<(), ContentError> {
+        if self.message_id.is_empty() {
+            return refuse("reaction", "message_id says which message");
         }
-        match (self.buttons.len(), self.rows.len()) {
-            (1..=3, 0) => Ok(()),
-            (0, 1..=10) if !self.button.is_empty() => Ok(()),
-            (0, 1..=10) => refuse("a list needs the word on its button"),
-            _ => refuse("give 1 to 3 buttons, or 1 to 10 rows"),
+        at_most("reaction", "emoji", &self.emoji, MAX_EMOJI)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn checked(content: Value) -> Result<(), String> {
+        let content: Content =
+            serde_json::from_value(content).map_err(|error| error.to_string())?;
+        content.check().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_whatsapp_takes_is_taken() {
+        for good in [
+            json!({ "type": "text", "text": "x".repeat(4096) }),
+            json!({ "type": "image", "image": { "url": "https://example.com/a.png", "caption": "a" } }),
+            json!({ "type": "audio", "audio": { "id": "med_1" } }),
+            json!({ "type": "contacts", "contacts": [{ "displayName": "Ann", "phoneNumber": "+15550101" }] }),
+            json!({ "type": "contacts", "contacts": [{ "name": { "formatted_name": "Ann" }, "phones": [{ "phone": "+1 555 0101", "type": "CELL" }] }] }),
+            json!({ "type": "interactive", "interactive": { "text": "Choose", "button": "Open", "header": "H", "footer": "F",
+                "sections": [{ "title": "A", "rows": [{ "id": "1", "title": "one" }] }, { "title": "B", "rows": [{ "id": "2", "title": "two" }] }] } }),
+            json!({ "type": "reaction", "reaction": { "message_id": "msg_1", "emoji": "" } }),
+        ] {
+            assert_eq!(checked(good.clone()), Ok(()), "{good}");
+        }
+    }
+
+    #[test]
+    fn what_it_refuses_is_refused_by_name() {
+        for (bad, word) in [
+            (json!({ "type": "text", "text": "x".repeat(4097) }), "4096"),
+            (json!({ "type": "text", "text": "a", "txt": "b" }), "txt"),
+            (json!({ "type": "image", "image": {} }), "url"),
+            (json!({ "type": "image", "image": { "url": "ftp://a/b" } }), "https"),
+            (json!({ "type": "audio", "audio": { "id": "a", "caption": "b" } }), "caption"),
+            (json!({ "type": "contacts", "contacts": [] }), "card"),
+            (json!({ "type": "contacts", "contacts": [{ "phoneNumber": "+1" }] }), "name"),
+            (
+                json!({ "type": "contacts", "contacts": [{ "displayName": "A", "fax": "1" }] }),
+                "fax",
+            ),
+            (
+                json!({ "type": "location", "location": { "latitude": 91, "longitude": 0 } }),
+                "latitude",
+            ),
+            (
+                json!({ "type": "interactive", "interactive": { "text": "a", "buttons": [{ "id": "1", "title": "x".repeat(21) }] } }),
+                "20",
+            ),
+            (
+                json!({ "type": "interactive", "interactive": { "text": "a", "buttons": [{ "id": "1", "title": "a" }, { "id": "1", "title": "b" }] } }),
+                "twice",
+            ),
+            (json!({ "type": "text", "text": "a\u{0}b" }), "NUL"),
+        ] {
+            let refused = checked(bad.clone()).expect_err("refused");
+            assert!(refused.contains(word), "{bad}: {refused}");
         }
     }
 }

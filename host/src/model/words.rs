@@ -146,6 +146,26 @@ words! {
         Status = "status",
         /// Data of an account that is being removed.
         Account = "account",
+        /// A range of events on its way to an endpoint once more.
+        Resend = "resend",
+        /// The next messages of a bulk send.
+        Bulk = "bulk",
+    }
+}
+
+words! {
+    /// How events are written for an endpoint.
+    PayloadFormat { Native = "native" }
+}
+
+words! {
+    /// How far a range of events that is sent again has come.
+    ResendState {
+        Running = "running",
+        /// Every event of it is queued.
+        Done = "done",
+        /// The endpoint was disabled meanwhile.
+        Stopped = "stopped",
     }
 }
 

@@ -175,7 +175,6 @@ pub use prepare::{Nobody, Prepared};
 pub use runtime::Runtime;
 
 pub mod cron;
-pub mod egress;
 pub mod manifest;
 
 mod artefact;

@@ -303,8 +303,8 @@ pub async fn claim_senders(
     until: Millis,
 ) -> sqlx::Result<Vec<Account>> {
     // One look per account, however many chats have something due.
-    let due = "SELECT * FROM account WHERE state = 'open' AND EXISTS (SELECT 1 FROM job WHERE \
-               kind = 'send' AND head = 1 AND account_id = account.id AND due_at <= ";
+    let due = "SELECT * FROM account WHERE state = 'open' AND paused = 0 AND EXISTS (SELECT 1 FROM job \
+               WHERE kind = 'send' AND head = 1 AND account_id = account.id AND priority IN (0, 1) AND due_at <= ";
     if store.backend == Backend::Sqlite {
         let mut sql = Sql::new(due);
         sql.bind(now).push(" AND lease_until <= ").bind(now).push(") ORDER BY id");
@@ -326,16 +326,18 @@ pub async fn claim_senders(
 }
 
 /// Stay the sender of an account until `until`; false where another node has taken over, or the
-/// account is no longer open.
+/// account is no longer open, or is paused.
 pub async fn keep_sender(store: &Store, id: &str, until: Millis) -> sqlx::Result<bool> {
     let mut sql = match store.backend {
-        Backend::Sqlite => Sql::new("SELECT id FROM account WHERE state = 'open' AND id = "),
+        Backend::Sqlite => {
+            Sql::new("SELECT id FROM account WHERE state = 'open' AND paused = 0 AND id = ")
+        }
         Backend::Postgres => {
             let mut sql = Sql::new("UPDATE account SET sender_until = ");
             sql.bind(until)
                 .push(" WHERE sender = ")
                 .bind(store.node)
-                .push(" AND state = 'open' AND id = ");
+                .push(" AND state = 'open' AND paused = 0 AND id = ");
             sql
         }
     };
@@ -344,4 +346,14 @@ pub async fn keep_sender(store: &Store, id: &str, until: Millis) -> sqlx::Result
         sql.push(" RETURNING id");
     }
     Ok(sql.fetch_one(&mut *store.read().await?).await?.is_some())
+}
+
+/// Keep what its owner set for it.
+pub async fn set_settings(conn: &mut Conn, account: &Account) -> sqlx::Result<()> {
+    let mut sql = Sql::new("UPDATE account SET settings = ");
+    sql.bind(serde_json::to_string(&account.settings).unwrap_or_default());
+    sql.push(" WHERE team_id = ").bind(account.team_id.clone());
+    sql.push(" AND id = ").bind(account.id.clone());
+    sql.execute(conn).await?;
+    Ok(())
 }

@@ -38,7 +38,7 @@ pub async fn counted(
         Sql::new("SELECT COUNT(*) AS counted FROM (SELECT 1 FROM conversation WHERE team_id = ");
     sql.bind(team_id.to_owned()).push(" AND month = ").bind(month.to_owned());
     sql.push(" AND billed_to = ").bind(billed_to.to_owned());
-    sql.push(" AND pricing <> 'free_entry_point' LIMIT ").bind(most).push(") AS some");
+    sql.push(" AND pricing <> 'free_entry_point' LIMIT ").bind(most).push(") AS counted");
     sql.fetch_one(conn).await?.map_or(Ok(0), |row| row.int("counted"))
 }
 

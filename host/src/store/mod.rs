@@ -1,9 +1,12 @@
 //! All SQL, and nothing but: plain functions over a connection. The caller owns the transaction.
 
 pub mod account;
+pub mod account_day;
+pub mod bulk;
 pub mod chat;
 pub mod contact;
 pub mod conversation;
+pub mod credential;
 pub mod dead_letter;
 pub mod endpoint;
 pub mod event;
@@ -12,15 +15,21 @@ pub mod history;
 pub mod job;
 pub mod ledger;
 pub mod listen;
+pub mod media;
 pub mod message;
 pub mod plugin;
 pub mod plugin_log;
 pub mod removal;
+pub mod resend;
+pub mod search;
+pub mod session;
+pub mod signing_key;
 pub mod sql;
 pub mod state;
 pub mod team;
 pub mod timer;
 pub mod usage;
+pub mod user;
 pub mod webhook;
 
 #[cfg(test)]
@@ -226,15 +235,33 @@ async fn migrate(pool: &AnyPool, backend: Backend) -> anyhow::Result<()> {
         .context("cannot bring the database's schema up to date")
 }
 
-/// The same text for both, but that PostgreSQL must be told to sort texts by their bytes.
+/// The same text for both, but for blocks that name one of them, and that PostgreSQL must be told to
+/// sort texts by their bytes.
 fn for_backend(migration: &Migration, backend: Backend) -> Migration {
-    if backend == Backend::Sqlite {
-        return migration.clone();
-    }
-    let text = migration.sql.as_str().replace(" TEXT", " TEXT COLLATE \"C\"");
+    let own = own_lines(migration.sql.as_str(), backend);
+    let text = match backend {
+        Backend::Sqlite => own,
+        Backend::Postgres => own.replace(" TEXT", " TEXT COLLATE \"C\""),
+    };
     let description: Cow<'static, str> = migration.description.clone();
     let sql = AssertSqlSafe(text).into_sql_str();
     Migration::new(migration.version, description, migration.migration_type, sql, migration.no_tx)
+}
+
+/// A migration without the blocks of the other database: from `-- only sqlite` (or `postgres`) to
+/// `-- end`.
+fn own_lines(text: &str, backend: Backend) -> String {
+    let other = match backend {
+        Backend::Sqlite => "-- only postgres",
+        Backend::Postgres => "-- only sqlite",
+    };
+    let mut skipping = false;
+    let keep = |line: &&str| {
+        let word = line.trim();
+        skipping = (skipping || word == other) && word != "-- end";
+        !skipping
+    };
+    text.split_inclusive('\n').filter(keep).collect()
 }
 
 /// True for failures that pass by themselves when the transaction is run again: a deadlock, a

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::job::{self, Job, Wanted, keep, look};
-use super::{Store, team};
+use super::{Backend, Store, own_lines, team};
 use crate::config::Config;
 use crate::model::JobKind;
 
@@ -93,4 +93,16 @@ async fn one_team_never_holds_all_places() {
     assert_eq!(job::claim(&store, wanted(2)).await.expect("claims"), [], "its share is used up");
     job::release(&store, [first[0].id.as_str()]);
     assert_eq!(job::claim(&store, wanted(3)).await.expect("claims").len(), 1);
+}
+
+#[test]
+fn a_block_is_for_the_database_that_it_names() {
+    let text = "a\n-- only sqlite\nb\n-- end\nc\n-- only postgres\nd\n-- end\ne\n";
+    assert_eq!(own_lines(text, Backend::Sqlite), "a\n-- only sqlite\nb\n-- end\nc\n-- end\ne\n");
+    assert_eq!(
+        own_lines(text, Backend::Postgres),
+        "a\n-- end\nc\n-- only postgres\nd\n-- end\ne\n"
+    );
+    let plain = "no block\nat all";
+    assert_eq!(own_lines(plain, Backend::Sqlite), plain);
 }

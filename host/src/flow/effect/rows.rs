@@ -260,6 +260,7 @@ impl Rows {
                 opt_out_notice: *to == Recipient::Chat(event.chat_id.clone())
                     && opts_out(outcome, &event.contact_id),
                 strict: false,
+                bulk: String::new(),
             }),
             Effect::MarkRead { message_id } => {
                 self.jobs.extend(send::read_signal(house, conn, &event.team_id, message_id).await?);

@@ -14,7 +14,7 @@ use futures_util::future::try_join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::Work;
-use super::{House, accounts};
+use super::{House, accounts, media};
 use crate::channel::Intake;
 use crate::model::{Account, AccountState, Inbound, JobKind, Past};
 use crate::store::{account, job, team};
@@ -84,6 +84,29 @@ async fn accounts_of(house: &House, items: &[Inbound]) -> anyhow::Result<HashMap
     Ok(found.into_iter().map(|account| (account.id.clone(), account)).collect())
 }
 
+/// Files that customers sent with their messages are kept before these are.
+async fn take_in_files(house: &House, items: &mut [Inbound]) -> anyhow::Result<()> {
+    let has_data = |item: &Inbound| match item {
+        Inbound::Message(message) => {
+            let media = message.content.media();
+            media.and_then(|media| media.url.as_ref()).is_some_and(|url| url.starts_with("data:"))
+        }
+        Inbound::Status(_) => false,
+    };
+    if !items.iter().any(has_data) {
+        return Ok(());
+    }
+    let accounts = accounts_of(house, items).await?;
+    for item in items {
+        if let Inbound::Message(message) = item
+            && let Some(account) = accounts.get(&message.account_id)
+        {
+            media::take_in(house, &account.team_id, &mut message.content).await?;
+        }
+    }
+    Ok(())
+}
+
 /// What a channel holds of the house.
 pub struct Door {
     pub house: Arc<House>,
@@ -92,7 +115,8 @@ pub struct Door {
 
 #[async_trait]
 impl Intake for Door {
-    async fn receive(&self, items: Vec<Inbound>) -> anyhow::Result<()> {
+    async fn receive(&self, mut items: Vec<Inbound>) -> anyhow::Result<()> {
+        take_in_files(&self.house, &mut items).await?;
         try_join_all(items.into_iter().map(|item| self.receiver.submit(item))).await?;
         Ok(())
     }

@@ -7,6 +7,9 @@
 //! that after a crash we know that the message may have arrived.
 
 mod doubt;
+mod hold;
+mod pace;
+mod retry;
 mod settle;
 
 use std::collections::{HashMap, HashSet};
@@ -19,17 +22,33 @@ use tokio_util::task::TaskTracker;
 
 use super::House;
 use super::batch::Batcher;
+use super::media;
 use super::rules::{self, Case, Refused, quota};
-use crate::channel::{Channel, Outgoing, SendError, Signal};
-use crate::model::{Account, Content, JobKind, Millis, Status};
+use crate::channel::{Channel, Outgoing, Signal};
+use crate::model::{Account, JobKind, Millis, Status};
 use crate::store::job::{Job, Wanted};
 use crate::store::message::Sendable;
-use crate::store::{account, contact, job, message};
+use crate::store::{account, account_day, contact, job, message};
 use doubt::{Next, Stage};
-use settle::{Closing, Left, Outboxer};
+use hold::Allowance;
+use pace::{Paces, varied};
+use settle::{Closing, Outboxer};
+
+pub use hold::{DAILY_LIMIT, QUIET_HOURS, WARM_UP, most, quiet_until};
+pub use retry::judge;
+pub use settle::Left;
 
 /// Messages that one sender claims at once.
 const CLAIM: usize = 64;
+/// An account while its messages leave.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    account: &'a Account,
+    channel: &'a dyn Channel,
+    /// What may still leave today.
+    allowance: &'a Allowance,
+}
+
 /// How long a node stays an account's sender without saying so again (PostgreSQL).
 const SENDER_LEASE: Millis = 30_000;
 
@@ -38,8 +57,7 @@ struct Outbox {
     settle: Batcher<Outboxer>,
     /// Accounts that have a sender in this process.
     busy: Mutex<HashSet<String>>,
-    /// When each account may send next.
-    paces: Mutex<HashMap<String, Millis>>,
+    paces: Paces,
     /// When each account's sender last made sure that it is the sender.
     kept: Mutex<HashMap<String, Millis>>,
     stop: CancellationToken,
@@ -52,7 +70,7 @@ pub async fn run(house: Arc<House>, stop: CancellationToken) {
         house: house.clone(),
         settle,
         busy: Mutex::default(),
-        paces: Mutex::default(),
+        paces: Paces::default(),
         kept: Mutex::default(),
         stop: stop.clone(),
     });
@@ -109,16 +127,15 @@ impl Outbox {
     async fn send_all(self: &Arc<Self>, account: &Account) -> anyhow::Result<()> {
         let Some(channel) = self.house.channels.get(account.channel) else { return Ok(()) };
         let settling = TaskTracker::new();
+        let allowance = self.allowance(account).await?;
         while !self.stop.is_cancelled() {
             let now = self.house.clock.now();
             self.kept().remove(&account.id);
             if !self.stay_sender(account).await? {
                 break;
             }
-            // As it stands now: its tier and settings may have changed since it began.
-            let ids = [account.id.clone()];
-            let found = account::by_ids(&mut *self.house.store.read().await?, &ids).await?;
-            let Some(account) = found.first() else { break };
+            // As it is set now: a sender may have work for days.
+            let Some(account) = self.account_now(&account.id).await? else { break };
             let wanted = Wanted {
                 kind: JobKind::Send,
                 account: Some(&account.id),
@@ -137,17 +154,30 @@ impl Outbox {
                 settling.reopen();
                 continue;
             }
-            self.send_set(account, channel, jobs, &settling).await?;
+            let line = Line { account: &account, channel, allowance: &allowance };
+            self.send_set(line, jobs, &settling).await?;
         }
         settling.close();
         settling.wait().await;
         Ok(())
     }
 
+    async fn account_now(&self, id: &str) -> anyhow::Result<Option<Account>> {
+        let mut conn = self.house.store.read().await?;
+        Ok(account::by_ids(&mut conn, &[id.to_owned()]).await?.pop())
+    }
+
+    /// What left today is all settled when a sender begins, and it alone counts on.
+    async fn allowance(&self, account: &Account) -> anyhow::Result<Allowance> {
+        let today = account_day::day_of(self.house.clock.now());
+        let mut conn = self.house.store.read().await?;
+        let sent = account_day::sent(&mut conn, &account.id, today).await?;
+        Ok(Allowance::new(&self.house.config.limits, sent))
+    }
+
     async fn send_set(
         self: &Arc<Self>,
-        account: &Account,
-        channel: &dyn Channel,
+        line: Line<'_>,
         jobs: Vec<Job>,
         settling: &TaskTracker,
     ) -> anyhow::Result<()> {
@@ -162,7 +192,7 @@ impl Outbox {
             let sendable = found.get(&job.subject_id).cloned();
             async move {
                 let message = sendable.as_ref().map(|sendable| sendable.message.clone());
-                let left = match self.send_one(account, channel, &job, sendable).await {
+                let left = match self.send_one(line, &job, sendable).await {
                     Ok(left) => left,
                     Err(error) => {
                         tracing::error!(
@@ -175,17 +205,21 @@ impl Outbox {
                     }
                 };
                 let outbox = self.clone();
-                let conversations = account.counts_conversations();
+                let conversations = line.account.counts_conversations();
                 let closing = Closing { job, message, left, conversations };
                 let settled = async move { outbox.settle(closing).await };
-                if channel.deduplicates() {
+                if line.channel.deduplicates() {
                     settling.spawn(settled);
                 } else {
                     settled.await;
                 }
             }
         });
-        stream::iter(sends).buffer_unordered(channel.in_flight().max(1)).collect::<Vec<()>>().await;
+        let in_flight = match line.account.settings.in_flight {
+            Some(in_flight) => usize::try_from(in_flight).unwrap_or(1),
+            None => line.channel.in_flight(),
+        };
+        stream::iter(sends).buffer_unordered(in_flight.max(1)).collect::<Vec<()>>().await;
         Ok(())
     }
 
@@ -216,11 +250,11 @@ impl Outbox {
     /// Hand one message over, by the rules of the moment of sending.
     async fn send_one(
         &self,
-        account: &Account,
-        channel: &dyn Channel,
+        line: Line<'_>,
         job: &Job,
         sendable: Option<Sendable>,
     ) -> anyhow::Result<Left> {
+        let Line { account, channel, allowance } = line;
         if self.stop.is_cancelled() {
             return Ok(Left::Later);
         }
@@ -247,7 +281,39 @@ impl Outbox {
         if let Err(refused) = checked {
             return Ok(Left::failed(refused.code, &refused.message));
         }
-        self.pace(account).await;
+        let now = self.house.clock.now();
+        if stage == Stage::Fresh {
+            if sendable.message.due_at > now {
+                // It was given another time while it was claimed.
+                return Ok(Left::Later);
+            }
+            if let Some(hold) = hold::quiet(account, &sendable, job, now) {
+                return Ok(Left::Held(hold));
+            }
+        }
+        if let Err(problem) = media::prepare(&self.house, &mut sendable.message).await? {
+            return Ok(problem.left(&self.house.config.outbox));
+        }
+        if let Err(hold) = allowance.take(account, now) {
+            return Ok(Left::Held(hold));
+        }
+        let left = self.send_now(line, job, stage, sendable).await;
+        if !matches!(left, Ok(Left::Sent { .. })) {
+            allowance.give_back();
+        }
+        left
+    }
+
+    /// Nothing stands against it: wait for its turn and let it go.
+    async fn send_now(
+        &self,
+        line: Line<'_>,
+        job: &Job,
+        stage: Stage,
+        sendable: Sendable,
+    ) -> anyhow::Result<Left> {
+        let Line { account, channel, .. } = line;
+        self.paces.wait(&self.house, account, &self.stop).await;
         if sendable.options.typing {
             self.show_typing(account, channel, &sendable.contact.phone).await;
         }
@@ -302,13 +368,7 @@ impl Outbox {
                 provider_id: sent.provider_id,
                 possible_duplicate: outgoing.possible_duplicate,
             },
-            Err(SendError::Retry { code, message, after }) => Left::Retry { code, message, after },
-            Err(SendError::Fail { code, message }) => Left::Failed { code, message },
-            // The same id again is the same message: no doubt can arise.
-            Err(SendError::Doubt { message }) if channel.deduplicates() => {
-                Left::Retry { code: "no-answer".to_owned(), message, after: None }
-            }
-            Err(SendError::Doubt { .. }) => Left::Doubt,
+            Err(error) => judge(&self.house.config.outbox, error, channel.deduplicates()),
         })
     }
 
@@ -359,36 +419,5 @@ impl Outbox {
             tracing::debug!(%error, "a sign was lost");
         }
         Ok(())
-    }
-
-    /// Wait for the account's gap since its last message, and a little by chance.
-    async fn pace(&self, account: &Account) {
-        let settings = &self.house.config.outbox;
-        if settings.gap == 0 && settings.jitter == 0 {
-            return;
-        }
-        let now = self.house.clock.now();
-        let turn = {
-            let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
-            let next = paces.entry(account.id.clone()).or_insert(now);
-            let turn = (*next).max(now);
-            *next = turn + settings.gap + rand::random_range(0..=settings.jitter);
-            turn
-        };
-        tokio::select! {
-            () = self.house.clock.sleep_until(turn) => {}
-            () = self.stop.cancelled() => {}
-        }
-    }
-}
-
-/// The same words, spaced a little differently for each message: a blank or two at the end.
-fn varied(content: Content, message_id: &str) -> Content {
-    match content {
-        Content::Text { text } => {
-            let blanks = message_id.bytes().map(usize::from).sum::<usize>() % 4;
-            Content::Text { text: format!("{text}{}", " ".repeat(blanks)) }
-        }
-        other => other,
     }
 }

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::doubt::Stage;
+use super::hold::Hold;
+use super::retry;
 use crate::flow::batch::Work;
-use crate::flow::rules::quota;
 use crate::flow::{House, backoff, conversations, record};
 use crate::model::{Event, Message, Millis, Status};
 use crate::store::job::Job;
 use crate::store::message::Forward;
 use crate::store::team::Numbers;
-use crate::store::{Conn, job, message, team};
+use crate::store::{Conn, account_day, job, message, team};
 
 /// A claimed send and what came of it.
 #[derive(Clone)]
@@ -42,6 +43,8 @@ pub enum Left {
         message: String,
         after: Option<Millis>,
     },
+    /// It waits for another hour or day.
+    Held(Hold),
     /// It may have arrived.
     Doubt,
     /// There was nothing (any more) to send.
@@ -57,7 +60,7 @@ impl Left {
 
     pub fn in_doubt() -> Self {
         Self::failed(
-            "in-doubt",
+            "in_doubt",
             "no answer came, and no status since: it may or may not have arrived",
         )
     }
@@ -90,17 +93,20 @@ impl Work for Outboxer {
         }
         let mut tx = house.store.begin().await?;
         let mut numbers = team::draw(&mut tx, &wanted).await?;
-        let (mut finished, mut kept) = (Vec::new(), Vec::new());
+        let (mut finished, mut kept, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
         for item in items {
-            match fate(house, item) {
-                None => finished.push(item.job.clone()),
-                Some(job) => kept.push(job),
+            match (fate(house, item), &item.left) {
+                (None, _) => finished.push(item.job.clone()),
+                (Some(job), Left::Held(_)) => waiting.push(job),
+                (Some(job), _) => kept.push(job),
             }
         }
         let mut held = job::finish(&mut tx, &finished).await?;
         held.extend(job::put_back(&mut tx, &kept).await?);
+        held.extend(job::hold(&mut tx, &waiting).await?);
         let mut lanes = move_on(house, &mut tx, &mut numbers, items, &held).await?;
-        lanes.extend(finished.into_iter().map(|job| job.lane));
+        count_sent(house, &mut tx, items, &held).await?;
+        lanes.extend(finished.into_iter().chain(waiting).map(|job| job.lane));
         job::promote(&mut tx, &lanes).await?;
         house.commit(tx).await?;
         Ok(vec![(); items.len()])
@@ -111,11 +117,15 @@ impl Work for Outboxer {
 fn fate(house: &House, item: &Closing) -> Option<Job> {
     let (job, settings, now) = (&item.job, &house.config.outbox, house.clock.now());
     match &item.left {
-        Left::Retry { after, .. } if job.attempts + 1 < settings.attempts => {
+        Left::Retry { code, after, .. } if job.attempts + 1 < retry::patience(settings, code).0 => {
+            let (_, first) = retry::patience(settings, code);
             let wait = after
-                .unwrap_or_else(|| backoff(settings.retry_first, settings.retry_max, job.attempts));
+                .unwrap_or_else(|| backoff(first, settings.retry_max.max(first), job.attempts));
             // Back in the stage of the claim: this attempt did not arrive, an earlier one still may have.
             Some(Job { attempts: job.attempts + 1, due_at: now + wait, ..job.clone() })
+        }
+        Left::Held(hold) => {
+            Some(Job { due_at: hold.until, held: hold.why.to_owned(), ..job.clone() })
         }
         Left::Doubt => {
             let stage =
@@ -128,6 +138,26 @@ fn fate(house: &House, item: &Closing) -> Option<Job> {
         | Left::Nothing
         | Left::Later => None,
     }
+}
+
+/// Count what left, for the limits of the day.
+async fn count_sent(
+    house: &House,
+    conn: &mut Conn,
+    items: &[Closing],
+    held: &HashSet<String>,
+) -> anyhow::Result<()> {
+    let today = account_day::day_of(house.clock.now());
+    let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
+    for item in items.iter().filter(|item| held.contains(&item.job.id)) {
+        if matches!(item.left, Left::Sent { .. }) {
+            *counts.entry(&item.job.account_id).or_insert(0) += 1;
+        }
+    }
+    let counts: Vec<(String, i64, i64)> =
+        counts.into_iter().map(|(account, sent)| (account.to_owned(), today, sent)).collect();
+    account_day::count(conn, &counts).await?;
+    Ok(())
 }
 
 /// Move the messages on whose claim still held, with an event for each that moved.
@@ -152,7 +182,7 @@ async fn move_on(
         .filter(|step| step.status == Status::Sent && !moved.contains(&step.id))
         .collect();
     message::note_sent(conn, &overtaken).await?;
-    conversations_and_quota(house, conn, items, held).await?;
+    open_conversations(house, conn, items, held).await?;
     let events: Vec<Event> = steps
         .iter()
         .filter(|(_, step)| moved.contains(&step.id))
@@ -163,24 +193,20 @@ async fn move_on(
     record::numbered(house, conn, &events).await
 }
 
-/// What left may open conversations; what its quota did not let leave gives its share back.
-async fn conversations_and_quota(
+/// What left may open conversations.
+async fn open_conversations(
     house: &House,
     conn: &mut Conn,
     items: &[Closing],
     held: &HashSet<String>,
 ) -> anyhow::Result<()> {
-    let settled = || items.iter().filter(|item| held.contains(&item.job.id));
-    let sent: Vec<&Message> = settled()
+    let sent: Vec<&Message> = items
+        .iter()
+        .filter(|item| held.contains(&item.job.id))
         .filter(|item| item.conversations && matches!(item.left, Left::Sent { .. }))
         .filter_map(|item| item.message.as_ref())
         .collect();
-    conversations::opened_by_sends(house, conn, &sent).await?;
-    let refused: Vec<String> = settled()
-        .filter(|item| matches!(&item.left, Left::Failed { code, .. } if code == "quota"))
-        .map(|item| item.job.subject_id.clone())
-        .collect();
-    quota::give_back(conn, &refused).await
+    conversations::opened_by_sends(house, conn, &sent).await
 }
 
 fn step(house: &House, item: &Closing, now: Millis) -> Option<Forward> {

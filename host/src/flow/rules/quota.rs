@@ -10,10 +10,10 @@ use serde_json::json;
 
 use super::{Refused, archived, refuse};
 use crate::flow::{House, record};
-use crate::model::{Account, Content, Event, EventKind, Millis, Period, Status};
-use crate::store::message::{Forward, NewMessage, Quota, Sendable};
+use crate::model::{Account, Content, Event, EventKind, Message, Millis, Period, Status};
+use crate::store::message::{Forward, NewMessage, Options, Quota, Sendable};
 use crate::store::usage::{self, More, Used};
-use crate::store::{Conn, account, message};
+use crate::store::{Conn, account, message, team};
 
 /// The quotas of the accounts that a set of messages is sent from.
 pub struct Book<'a> {
@@ -193,17 +193,91 @@ pub async fn at_send(
     if limit == 0 {
         return Ok(Ok(()));
     }
-    let beyond = match sendable.options.quota {
-        Quota::Free => false,
-        Quota::Refused => true,
+    let fits = match sendable.options.quota {
+        Quota::Free => true,
         Quota::Counted(start) => {
             let mut conn = house.store.read().await?;
-            let used = usage::of(&mut conn, std::slice::from_ref(&account.id)).await?;
-            used.get(&(account.id.clone(), start)).is_some_and(|used| used.messages > limit)
+            used_in(&mut conn, account, start).await? <= limit
+        }
+        Quota::Refused => false,
+    };
+    if fits || recount(house, account, sendable, limit).await? {
+        return Ok(Ok(()));
+    }
+    Ok(Err(exhausted(limit, account.period(house.clock.now()))))
+}
+
+async fn used_in(conn: &mut Conn, account: &Account, start: Millis) -> anyhow::Result<i64> {
+    let used = usage::of(conn, std::slice::from_ref(&account.id)).await?;
+    Ok(used.get(&(account.id.clone(), start)).map_or(0, |used| used.messages))
+}
+
+/// Look once more, with the team held: a message beyond its period's limit gives its unit back, and
+/// one that had none takes one where there is room now. True where it may leave.
+async fn recount(
+    house: &House,
+    account: &Account,
+    sendable: &Sendable,
+    limit: i64,
+) -> anyhow::Result<bool> {
+    let message = &sendable.message;
+    let mut tx = house.store.begin().await?;
+    team::draw(&mut tx, &BTreeMap::from([(account.team_id.clone(), 1)])).await?;
+    let quota = match sendable.options.quota {
+        Quota::Free => return Ok(true),
+        Quota::Counted(start) => {
+            if used_in(&mut tx, account, start).await? <= limit {
+                return Ok(true);
+            }
+            give_back(&mut tx, std::slice::from_ref(&message.id)).await?;
+            Quota::Refused
+        }
+        Quota::Refused => {
+            let start = account.period(house.clock.now()).start;
+            if used_in(&mut tx, account, start).await? >= limit {
+                return Ok(false);
+            }
+            take(&mut tx, account, start).await?;
+            Quota::Counted(start)
         }
     };
-    let period = account.period(sendable.message.due_at);
-    Ok(if beyond { Err(exhausted(limit, period)) } else { Ok(()) })
+    message::set_options(&mut tx, &message.id, &Options { quota, ..sendable.options.clone() })
+        .await?;
+    house.commit(tx).await?;
+    Ok(quota != Quota::Refused)
+}
+
+async fn take(conn: &mut Conn, account: &Account, start: Millis) -> anyhow::Result<()> {
+    let one = More { team_id: account.team_id.clone(), messages: 1, ..More::default() };
+    usage::add(conn, &BTreeMap::from([((account.id.clone(), start), one)])).await?;
+    Ok(())
+}
+
+/// A message that waits is due at another time: it counts in the period of that. In a transaction
+/// that holds its team; where it is refused, that must not be committed.
+pub async fn retime(
+    house: &House,
+    conn: &mut Conn,
+    message: &Message,
+    due_at: Millis,
+) -> anyhow::Result<Result<(), Refused>> {
+    let Some(account) = account::get(conn, &message.team_id, &message.account_id).await? else {
+        return Ok(Ok(()));
+    };
+    let period = account.period(due_at);
+    let Some(options) = message::options(conn, &message.id).await? else { return Ok(Ok(())) };
+    if matches!(options.quota, Quota::Counted(start) if start == period.start) {
+        return Ok(Ok(()));
+    }
+    let limit = limit(house, &account);
+    if limit > 0 && used_in(conn, &account, period.start).await? >= limit {
+        return Ok(Err(exhausted(limit, period)));
+    }
+    give_back(conn, std::slice::from_ref(&message.id)).await?;
+    take(conn, &account, period.start).await?;
+    let quota = Quota::Counted(period.start);
+    message::set_options(conn, &message.id, &Options { quota, ..options }).await?;
+    Ok(Ok(()))
 }
 
 /// Give back what these messages had taken. In a transaction that holds their teams.

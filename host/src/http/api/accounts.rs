@@ -120,7 +120,7 @@ fn view(account: &Account, now: Millis) -> AccountView {
 }
 
 /// The account of this id, where the caller sees it.
-async fn own(house: &House, caller: &Caller, id: &str) -> Result<Account, ApiError> {
+pub(super) async fn own(house: &House, caller: &Caller, id: &str) -> Result<Account, ApiError> {
     let found = account::get(&mut *house.store.read().await?, &caller.team_id, id).await?;
     found.filter(|account| caller.sees(account)).ok_or_else(|| ApiError::not_found("account", id))
 }

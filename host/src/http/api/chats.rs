@@ -8,11 +8,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use super::messages::{seen, views};
+use super::messages::{MessageList, seen, views};
 use crate::flow::{House, record, send};
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
-use crate::http::extract::{Json, Page, Path, Query, iso, listed, short_text};
+use crate::http::extract::{Json, Page, Pagination, Path, Query, iso, listed, short_text};
 use crate::model::{Chat, Direction, Event, EventKind};
 use crate::store::{Conn, chat, job, message, team};
 
@@ -81,19 +81,20 @@ pub async fn get(
 }
 
 /// Newest first.
-#[utoipa::path(get, path = "/chats/{id}/messages", tag = "chats", responses((status = 200, description = "Done", body = Value)))]
+#[utoipa::path(get, path = "/chats/{id}/messages", tag = "chats", responses((status = 200, description = "A page of messages", body = MessageList)))]
 pub async fn messages(
     State(house): State<Arc<House>>,
     caller: Caller,
     Path(id): Path<String>,
     Query(page): Query<Page>,
-) -> Answer {
+) -> Result<axum::Json<MessageList>, ApiError> {
     let mut conn = house.store.read().await?;
     own(&mut conn, &caller, &id).await?;
     let mut found =
         message::history(&mut conn, &caller.team_id, &id, page.cursor(), page.fetch()).await?;
     let next = page.cut(&mut found, |message| message.id.clone());
-    Ok(listed("messages", views(&mut conn, &found).await?, next))
+    let messages = views(&mut conn, &found).await?;
+    Ok(axum::Json(MessageList { messages, pagination: Pagination { next } }))
 }
 
 #[derive(Deserialize, ToSchema)]

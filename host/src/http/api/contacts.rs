@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::extract::State;
 use serde_json::{Value, json};
 
-use super::messages::views;
+use super::messages::{MessageList, views};
 use crate::flow::House;
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
-use crate::http::extract::{Page, Path, Query, iso, listed, phone_number};
+use crate::http::extract::{Page, Pagination, Path, Query, iso, listed, phone_number};
 use crate::model::{Contact, Millis};
 use crate::store::{Conn, chat, contact, message};
 
@@ -74,17 +74,18 @@ pub async fn get(
 }
 
 /// On all accounts, newest first.
-#[utoipa::path(get, path = "/contacts/{contact}/messages", tag = "contacts", responses((status = 200, description = "Done", body = Value)))]
+#[utoipa::path(get, path = "/contacts/{contact}/messages", tag = "contacts", responses((status = 200, description = "A page of messages", body = MessageList)))]
 pub async fn messages(
     State(house): State<Arc<House>>,
     caller: Caller,
     Path(key): Path<String>,
     Query(page): Query<Page>,
-) -> Answer {
+) -> Result<axum::Json<MessageList>, ApiError> {
     let mut conn = house.store.read().await?;
     let contact = own(&mut conn, &caller.team_id, &key).await?;
     let mut found =
         message::list(&mut conn, &caller.team_id, &contact.id, page.cursor(), page.fetch()).await?;
     let next = page.cut(&mut found, |message| message.id.clone());
-    Ok(listed("messages", views(&mut conn, &found).await?, next))
+    let messages = views(&mut conn, &found).await?;
+    Ok(axum::Json(MessageList { messages, pagination: Pagination { next } }))
 }

@@ -1,6 +1,8 @@
 //! The native API, one file per resource: `/api/v1/…`.
 
 pub mod accounts;
+pub mod apps;
+pub mod bulk;
 pub mod billing;
 pub mod business_accounts;
 pub mod chats;
@@ -10,5 +12,10 @@ pub mod departments;
 pub mod endpoints;
 pub mod events;
 pub mod keys;
+pub mod me;
+pub mod media;
 pub mod messages;
 pub mod plugins;
+pub mod queue;
+pub mod team;
+pub mod users;

@@ -7,7 +7,7 @@ use url::Url;
 use wasmtime_wasi_http::{Error as WasiError, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::{Denial, Gate};
-use crate::plugin::egress::Request;
+use crate::egress::Request;
 
 /// The hooks of one call.
 pub(in crate::plugin) struct Hooks(pub Arc<Gate>);

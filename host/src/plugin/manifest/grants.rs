@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::plugin::egress::HostPattern;
+use crate::egress::HostPattern;
 
 /// What a plugin may do beside answering. Everything not here is denied.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Job;
+use super::{BULK, Job, SINGLE};
 use crate::model::{JobKind, Millis};
 use crate::store::sql::{Column, Sql, with_list};
 use crate::store::{Backend, Store};
@@ -116,11 +116,11 @@ pub(in crate::store) async fn look(store: &Store, wanted: Wanted<'_>) -> sqlx::R
     let reach = whole(wanted.limit + held.len());
     let mut sql = Sql::default();
     match wanted.account {
-        Some(account) => push_ready(&mut sql, "*", wanted, "account_id", Err(account), reach),
+        Some(account) => push_of_account(&mut sql, "*", wanted, account, reach),
         None => {
             // CROSS JOIN keeps the order: for each team its oldest.
             sql.push("SELECT job.* FROM team CROSS JOIN job WHERE job.id IN (");
-            push_ready(&mut sql, "id", wanted, "team_id", Ok("team.id"), reach);
+            push_ready(&mut sql, "id", wanted, "team_id", "team.id", reach);
             sql.push(") ORDER BY job.due_at, job.place");
         }
     }
@@ -187,7 +187,7 @@ async fn claim_in_rows(store: &Store, wanted: Wanted<'_>) -> sqlx::Result<Vec<Jo
     sql.bind(store.node).push(", lease_until = ").bind(wanted.now + wanted.lease);
     sql.push(" WHERE id IN (SELECT id FROM job WHERE id IN (");
     match wanted.account {
-        Some(account) => push_ready(&mut sql, "id", wanted, "account_id", Err(account), limit),
+        Some(account) => push_of_account(&mut sql, "id", wanted, account, limit),
         None => {
             let teams = store.leases.of_teams(wanted.kind);
             let most = share(wanted.limit + teams.values().sum::<usize>());
@@ -198,7 +198,7 @@ async fn claim_in_rows(store: &Store, wanted: Wanted<'_>) -> sqlx::Result<Vec<Jo
                 sql.push(", (").bind(team_id).push(", ").bind(whole(held)).push(")");
             }
             sql.push(") AS held ON held.column1 = team.id CROSS JOIN LATERAL (SELECT id, ROW_NUMBER() OVER (ORDER BY due_at, place) AS turn FROM (");
-            push_ready(&mut sql, "*", wanted, "team_id", Ok("team.id"), limit);
+            push_ready(&mut sql, "*", wanted, "team_id", "team.id", limit);
             sql.push(") AS ready) AS due WHERE due.turn <= ").bind(whole(most));
             sql.push(" - COALESCE(held.column2, 0) ORDER BY due.turn LIMIT ").bind(limit);
         }
@@ -218,20 +218,37 @@ fn whole(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// The oldest unclaimed heads whose `column` is a text of the query (`Ok`) or a value (`Err`).
+/// The oldest unclaimed heads of the team that a text of the query names.
 fn push_ready(
     sql: &mut Sql,
     what: &str,
     wanted: Wanted<'_>,
     column: &str,
-    equals: Result<&str, &str>,
+    equals: &str,
     limit: i64,
 ) {
     sql.push("SELECT ").push(what).push(" FROM job AS candidate WHERE ").push(column).push(" = ");
-    match equals {
-        Ok(text) => sql.push(text),
-        Err(value) => sql.bind(value.to_owned()),
-    };
+    sql.push(equals);
+    push_due(sql, wanted, limit);
+}
+
+/// How many of a bulk send are claimed at once, so that an answer that comes meanwhile soon leaves.
+const MANY: i64 = 8;
+
+/// The oldest unclaimed heads of an account: single messages first, then some of those of many.
+fn push_of_account(sql: &mut Sql, what: &str, wanted: Wanted<'_>, account: &str, limit: i64) {
+    sql.push("SELECT ").push(what).push(" FROM (");
+    for (priority, most) in [(SINGLE, limit), (BULK, limit.min(MANY))] {
+        sql.push(if priority == SINGLE { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
+        sql.push("SELECT * FROM job AS candidate WHERE account_id = ").bind(account.to_owned());
+        sql.push(" AND priority = ").bind(priority);
+        push_due(sql, wanted, most);
+        sql.push(if priority == SINGLE { ") AS single" } else { ") AS many" });
+    }
+    sql.push(") AS ready ORDER BY priority, due_at, place LIMIT ").bind(limit);
+}
+
+fn push_due(sql: &mut Sql, wanted: Wanted<'_>, limit: i64) {
     sql.push(" AND kind = ").bind(wanted.kind.as_str().to_owned());
     sql.push(" AND head = 1 AND due_at <= ")
         .bind(wanted.now)
@@ -242,7 +259,7 @@ fn push_ready(
 
 /// One of each team, then the second of each, and so on; a team's own in order of when they were due.
 fn round_robin(mut jobs: Vec<Job>) -> Vec<Job> {
-    jobs.sort_by_key(|job| (job.due_at, job.place));
+    jobs.sort_by_key(|job| (job.priority, job.due_at, job.place));
     let mut teams: BTreeMap<String, VecDeque<Job>> = BTreeMap::new();
     for job in jobs {
         teams.entry(job.team_id.clone()).or_default().push_back(job);

@@ -5,6 +5,7 @@
 //! so nobody else changes those lanes meanwhile.
 
 mod claim;
+mod queue;
 mod waiting;
 
 use std::collections::{BTreeMap, HashSet};
@@ -18,7 +19,11 @@ use crate::model::{JobKind, Millis};
 pub use claim::{Leases, Wanted, claim, give_back, recover, release, renew};
 #[cfg(test)]
 pub(super) use claim::{keep, look};
-pub use waiting::{Withdrawn, next_due, remove_waiting, ripe, set_places, set_subjects, withdraw};
+pub use queue::{Waiting, of_account, remove_others, retime, waiting};
+pub use waiting::{
+    Reserved, Withdrawn, next_due, remove_waiting, reserve, ripe, set_places, set_subjects,
+    withdraw,
+};
 
 /// A job as it stands in the table.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +48,15 @@ pub struct Job {
     pub stage: String,
     /// JSON.
     pub payload: String,
+    /// Of two sends of an account the lower leaves first.
+    pub priority: i64,
+    /// Why a send that was due waits again; empty where it does not.
+    pub held: String,
 }
+
+/// The priorities of sends: an answer or a single message goes before one of many.
+pub const SINGLE: i64 = 0;
+pub const BULK: i64 = 1;
 
 /// The stage of a job that runs a dead letter again.
 pub const REPLAY: &str = "replay";
@@ -66,6 +79,8 @@ impl Job {
             step: 0,
             stage: String::new(),
             payload: "{}".to_owned(),
+            priority: SINGLE,
+            held: String::new(),
         }
     }
 
@@ -85,6 +100,8 @@ impl Job {
             step: row.int("step")?,
             stage: row.text("stage")?,
             payload: row.text("payload")?,
+            priority: row.int("priority")?,
+            held: row.text("held")?,
         })
     }
 }
@@ -94,7 +111,7 @@ pub async fn insert(conn: &mut Conn, jobs: &[Job]) -> sqlx::Result<()> {
     rows(
         conn,
         "INSERT INTO job (id, team_id, kind, lane, place, head, due_at, attempts, lease, lease_until, \
-         account_id, subject_id, target_id, step, stage, payload) VALUES",
+         account_id, subject_id, target_id, step, stage, payload, priority) VALUES",
         "",
         jobs,
         |row, job| {
@@ -102,7 +119,7 @@ pub async fn insert(conn: &mut Conn, jobs: &[Job]) -> sqlx::Result<()> {
             // Alone in its lane by its name: no need to look who else is there.
             row.add(job.place).truth(job.place > 0 && job.lane == job.id).add(job.due_at);
             row.add(job.attempts).add(0_i64).add(0_i64).text(&job.account_id).text(&job.subject_id);
-            row.text(&job.target_id).add(job.step).text(&job.stage).text(&job.payload);
+            row.text(&job.target_id).add(job.step).text(&job.stage).text(&job.payload).add(job.priority);
         },
     )
     .await?;
@@ -168,6 +185,25 @@ pub async fn put_back(conn: &mut Conn, jobs: &[Job]) -> sqlx::Result<HashSet<Str
     returned.iter().map(|row| row.text("id")).collect()
 }
 
+/// Settle first, a third way: claimed sends wait until their `due_at` for the reason in `held`, out of
+/// their lane. They come back in the order of the places that they had. Gives the ids of those whose
+/// claim still held; call [`promote`] for their lanes.
+pub async fn hold(conn: &mut Conn, jobs: &[Job]) -> sqlx::Result<HashSet<String>> {
+    // Far below 0, so that they come before what becomes due at that moment for the first time.
+    let returned = rows(
+        conn,
+        "UPDATE job SET turn = job.place - 4611686018427387904, place = 0, head = 0, due_at = v.column3, \
+         held = v.column4, lease = 0, lease_until = 0 FROM (VALUES",
+        ") AS v WHERE job.id = v.column1 AND job.lease = v.column2 RETURNING job.id",
+        jobs,
+        |row, job| {
+            row.text(&job.id).add(job.lease).add(job.due_at).text(&job.held);
+        },
+    )
+    .await?;
+    returned.iter().map(|row| row.text("id")).collect()
+}
+
 /// Mark claimed jobs, still held, with a stage: a send whose bytes may leave from now on.
 pub async fn set_stage(
     conn: &mut Conn,
@@ -209,11 +245,13 @@ pub async fn others_in_lane(conn: &mut Conn, lane: &str, subject_id: &str) -> sq
 }
 
 /// How many jobs could go on by now: zero when the house is at rest. Those behind a head that waits
-/// are not among them.
+/// are not among them, nor are the sends of an account that is paused.
 pub async fn due(conn: &mut Conn, now: Millis) -> sqlx::Result<i64> {
     let mut sql =
         Sql::new("SELECT COUNT(*) AS jobs FROM job WHERE (head = 1 OR place = 0) AND due_at <= ");
-    sql.bind(now);
+    sql.bind(now).push(
+        " AND NOT (kind = 'send' AND place > 0 AND account_id IN (SELECT id FROM account WHERE paused = 1))",
+    );
     sql.fetch_one(conn).await?.map_or(Ok(0), |row| row.int("jobs"))
 }
 
@@ -230,7 +268,7 @@ pub async fn remove_target(
     team_id: &str,
     target_id: &str,
 ) -> sqlx::Result<Vec<String>> {
-    let mut sql = Sql::new("DELETE FROM job WHERE team_id = ");
+    let mut sql = Sql::new("DELETE FROM job WHERE target_id <> '' AND team_id = ");
     sql.bind(team_id.to_owned())
         .push(" AND target_id = ")
         .bind(target_id.to_owned())
@@ -251,6 +289,22 @@ pub async fn remove_subject(
     sql.push(" AND subject_id = ").bind(subject_id.to_owned());
     sql.execute(conn).await?;
     Ok(())
+}
+
+/// How many jobs wait for an endpoint or install, counted up to `most`.
+pub async fn count_for(
+    conn: &mut Conn,
+    team_id: &str,
+    target_id: &str,
+    most: i64,
+) -> sqlx::Result<i64> {
+    // `<> ''` leads to the index of those that have a target.
+    let mut sql = Sql::new(
+        "SELECT COUNT(*) AS jobs FROM (SELECT id FROM job WHERE target_id <> '' AND team_id = ",
+    );
+    sql.bind(team_id.to_owned()).push(" AND target_id = ").bind(target_id.to_owned());
+    sql.push(" LIMIT ").bind(most).push(") AS waiting");
+    sql.fetch_one(conn).await?.map_or(Ok(0), |row| row.int("jobs"))
 }
 
 /// Whether any job is left for a subject.

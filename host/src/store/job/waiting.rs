@@ -11,7 +11,7 @@ use crate::store::{Backend, Conn, Store};
 /// Jobs that have become due and have no place yet, oldest first.
 pub async fn ripe(conn: &mut Conn, now: Millis, limit: i64) -> sqlx::Result<Vec<Job>> {
     let mut sql = Sql::new("SELECT * FROM job WHERE place = 0 AND due_at <= ");
-    sql.bind(now).push(" ORDER BY due_at, id LIMIT ").bind(limit);
+    sql.bind(now).push(" ORDER BY due_at, turn, id LIMIT ").bind(limit);
     sql.fetch(conn).await?.iter().map(Job::from_row).collect()
 }
 
@@ -20,7 +20,7 @@ pub async fn ripe(conn: &mut Conn, now: Millis, limit: i64) -> sqlx::Result<Vec<
 pub async fn set_places(conn: &mut Conn, jobs: &[Job]) -> sqlx::Result<HashSet<String>> {
     let returned = rows(
         conn,
-        "UPDATE job SET place = v.column2 FROM (VALUES",
+        "UPDATE job SET place = v.column2, held = '', turn = 0 FROM (VALUES",
         ") AS v WHERE job.id = v.column1 AND job.place = 0 RETURNING job.id",
         jobs,
         |row, job| {
@@ -68,14 +68,14 @@ pub async fn next_due(
     }
 }
 
-/// Take unclaimed sends of these messages off the table: only those that nobody has begun. Gives the
-/// messages whose send went. In a transaction that holds the messages' teams.
-pub async fn withdraw(
+/// Keep unclaimed sends of these messages from being claimed until the transaction has ended: only
+/// those that nobody has begun. In a transaction that holds the messages' teams.
+pub async fn reserve(
     store: &Store,
     conn: &mut Conn,
     messages: &[String],
     now: Millis,
-) -> sqlx::Result<Withdrawn> {
+) -> sqlx::Result<Reserved> {
     let found = with_list(
         conn,
         "SELECT * FROM job WHERE stage = '' AND subject_id IN",
@@ -96,10 +96,23 @@ pub async fn withdraw(
     // On SQLite holding them here keeps the outbox from claiming them before this commits.
     let jobs =
         if store.backend == Backend::Sqlite { store.leases.take(jobs, usize::MAX) } else { jobs };
+    let held = Held { store: store.clone(), ids: jobs.iter().map(|job| job.id.clone()).collect() };
+    Ok(Reserved { jobs, held })
+}
+
+/// Take unclaimed sends of these messages off the table: only those that nobody has begun. Gives the
+/// messages whose send went. In a transaction that holds the messages' teams.
+pub async fn withdraw(
+    store: &Store,
+    conn: &mut Conn,
+    messages: &[String],
+    now: Millis,
+) -> sqlx::Result<Withdrawn> {
+    let Reserved { jobs, held } = reserve(store, conn, messages, now).await?;
     let withdrawn = Withdrawn {
         subjects: jobs.iter().map(|job| job.subject_id.clone()).collect(),
         lanes: jobs.iter().map(|job| job.lane.clone()).collect(),
-        held: Held { store: store.clone(), ids: jobs.iter().map(|job| job.id.clone()).collect() },
+        held,
     };
     let ids: Vec<String> = jobs.into_iter().map(|job| job.id).collect();
     with_list(conn, "DELETE FROM job WHERE id IN", &ids, "").await?;
@@ -112,6 +125,12 @@ pub async fn remove_waiting(conn: &mut Conn, subject: &str) -> sqlx::Result<()> 
     sql.bind(subject.to_owned());
     sql.execute(conn).await?;
     Ok(())
+}
+
+/// What [`reserve`] keeps. Keep it until the transaction has ended.
+pub struct Reserved {
+    pub jobs: Vec<Job>,
+    held: Held,
 }
 
 /// What [`withdraw`] took. Keep it until the transaction has ended.

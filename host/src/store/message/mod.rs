@@ -1,18 +1,27 @@
 //! Messages, in and out.
 
+mod change;
+mod listing;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sqlx::any::AnyRow;
 
 use super::sql::{Column, Sql, rows, with_list};
-use super::{Conn, chat, contact};
+use super::{Conn, chat, contact, search};
 use crate::model::{Chat, Contact, Direction, Message, Millis, Status};
+
+pub use change::{edit, forget, pending_of, retry, set_content};
+pub use listing::{Filter, find};
 
 /// What a queued message still needs when it is sent.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Options {
     pub typing: bool,
     pub randomise: bool,
+    /// The bulk send that it is one of; empty where it is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub bulk: String,
     #[serde(default)]
     pub quota: Quota,
 }
@@ -67,7 +76,7 @@ pub fn from_row(row: &AnyRow) -> sqlx::Result<Message> {
 }
 
 /// Add messages; those whose provider id or client id the account has already are left out. Gives
-/// the ids of those added.
+/// the ids of those added. From then on their words are found.
 pub async fn insert(conn: &mut Conn, messages: &[NewMessage]) -> sqlx::Result<HashSet<String>> {
     let returned = rows(
         conn,
@@ -87,7 +96,9 @@ pub async fn insert(conn: &mut Conn, messages: &[NewMessage]) -> sqlx::Result<Ha
         },
     )
     .await?;
-    returned.iter().map(|row| row.text("id")).collect()
+    let added = returned.iter().map(|row| row.text("id")).collect::<sqlx::Result<HashSet<_>>>()?;
+    search::add(conn, messages.iter().filter(|new| added.contains(&new.message.id))).await?;
+    Ok(added)
 }
 
 fn json(value: &impl serde::Serialize) -> String {
@@ -275,6 +286,20 @@ pub async fn counted(
         }
     }
     Ok(counted)
+}
+
+/// What a queued message still needs when it is sent.
+pub async fn options(conn: &mut Conn, id: &str) -> sqlx::Result<Option<Options>> {
+    let mut sql = Sql::new("SELECT options FROM message WHERE id = ");
+    sql.bind(id.to_owned());
+    sql.fetch_one(conn).await?.map(|row| row.json("options")).transpose()
+}
+
+pub async fn set_options(conn: &mut Conn, id: &str, options: &Options) -> sqlx::Result<()> {
+    let mut sql = Sql::new("UPDATE message SET options = ");
+    sql.bind(json(options)).push(" WHERE id = ").bind(id.to_owned());
+    sql.execute(conn).await?;
+    Ok(())
 }
 
 /// Which of the callers' own ids an account knows already.

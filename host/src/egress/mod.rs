@@ -1,4 +1,4 @@
-//! Outgoing HTTP of plugins and webhooks: one pooled client that reaches public addresses only.
+//! Outgoing HTTP of plugins, webhooks and media: one pooled client that reaches public addresses only.
 //!
 //! Names are resolved by our own resolver, which hands the client nothing but checked addresses, so
 //! what was checked is what is connected to. Redirects are not followed here: each hop is a new
@@ -100,6 +100,25 @@ impl Egress {
             .unwrap_or(Err(EgressError::Timeout(timeout.as_millis())))
     }
 
+    /// Get an address and read its answer piece by piece: what is fetched may be larger than memory.
+    /// Its caller bounds the time.
+    ///
+    /// # Errors
+    /// See [`EgressError`]. A redirect is no error.
+    pub async fn open(&self, url: Url) -> Result<Opened, EgressError> {
+        self.check_literal(&url)?;
+        let answer = self.client.get(url).send().await.map_err(plain)?;
+        Ok(Opened(answer))
+    }
+
+    /// Whether an address is refused by what it says alone, before any name is resolved.
+    ///
+    /// # Errors
+    /// [`EgressError::Private`], or an address without a host.
+    pub fn check(&self, url: &Url) -> Result<(), EgressError> {
+        self.check_literal(url)
+    }
+
     async fn exchange(&self, request: Request, max_body: usize) -> Result<Response, EgressError> {
         let Request { method, url, headers, body } = request;
         let mut answer = self
@@ -138,6 +157,33 @@ impl Egress {
         } else {
             Err(EgressError::Private(address.to_string()))
         }
+    }
+}
+
+/// An answer whose body is still to be read.
+pub struct Opened(reqwest::Response);
+
+impl Opened {
+    pub fn status(&self) -> u16 {
+        self.0.status().as_u16()
+    }
+
+    /// A header's text; empty where it has none.
+    pub fn header(&self, name: &str) -> &str {
+        self.0.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// How long the body says it is.
+    pub fn length(&self) -> Option<u64> {
+        self.0.content_length()
+    }
+
+    /// The next piece of the body; `None` at its end.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, EgressError> {
+        self.0.chunk().await.map_err(plain)
     }
 }
 

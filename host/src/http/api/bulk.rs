@@ -1,0 +1,469 @@
+//! Bulk sends: one content for many recipients, at a pace, with progress.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::messages::{Moment, check_client_id, moment_field};
+use crate::flow::bulk as work;
+use crate::flow::{House, queueing};
+use crate::http::auth::Caller;
+use crate::http::error::ApiError;
+use crate::http::extract::{Json, Page, Pagination, Path, Query, moment, phone_number};
+use crate::model::{Content, Millis, SendOptions, Status};
+use crate::store::{Conn, account, bulk, chat, message};
+
+type Answer = Result<axum::Json<BulkSend>, ApiError>;
+
+/// The largest body of a bulk send, in bytes.
+pub const MAX_BODY: usize = 16 << 20;
+const MAX_VALUE: usize = 1000;
+const MAX_VARIABLES: usize = 50;
+
+/// One content for many recipients.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct NewBulkSend {
+    /// The account to send from; needed where the team has several.
+    account: Option<String>,
+    /// As in `POST /messages`; `{{name}}` in any of its texts stands for a recipient's variable.
+    content: Content,
+    recipients: Vec<NewBulkRecipient>,
+    /// Messages a minute, 1 to 60000; absent: `limits.bulk_pace`.
+    pace: Option<u32>,
+    /// When to begin.
+    #[serde(default, deserialize_with = "moment_field")]
+    #[schema(value_type = Option<Moment>)]
+    schedule_at: Option<Millis>,
+    #[serde(default)]
+    with_typing: bool,
+    /// Choose one wording of each `{Hi|Hello}`, and vary the spacing a little.
+    #[serde(default, alias = "randomize")]
+    randomize_message: bool,
+    #[serde(default)]
+    cancel_if_replied: bool,
+    /// Your own id, 1 to 200 characters: the same one again is the same bulk send.
+    idempotency_id: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewBulkRecipient {
+    /// A phone number, or the id of a chat of the account.
+    to: String,
+    #[serde(default)]
+    variables: BTreeMap<String, String>,
+}
+
+/// A bulk send and how far it is.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BulkSend {
+    pub id: String,
+    pub account: String,
+    pub state: BulkState,
+    pub content: Value,
+    /// Messages a minute.
+    pub pace: i64,
+    pub total: i64,
+    /// Recipients whose message is queued or further.
+    pub queued: i64,
+    /// Messages by status; those that are not queued yet are in none.
+    pub counts: BulkCounts,
+    pub created_at: Option<String>,
+    /// When it begins, or began.
+    pub begins_at: Option<String>,
+}
+
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BulkState {
+    Running,
+    Paused,
+    /// Its messages that had not begun to leave were cancelled.
+    Cancelled,
+    /// All its messages are queued.
+    Done,
+}
+
+#[derive(Default, Serialize, ToSchema)]
+pub struct BulkCounts {
+    pub pending: i64,
+    pub sent: i64,
+    pub delivered: i64,
+    pub read: i64,
+    pub error: i64,
+    pub cancelled: i64,
+}
+
+async fn view(conn: &mut Conn, bulk: &bulk::Bulk) -> Result<BulkSend, ApiError> {
+    let mut counts = BulkCounts::default();
+    for (status, count) in bulk::counts(conn, &bulk.id).await? {
+        match status {
+            Status::Pending => counts.pending = count,
+            Status::Sent => counts.sent = count,
+            Status::Delivered => counts.delivered = count,
+            Status::Read => counts.read = count,
+            Status::Error => counts.error = count,
+            Status::Cancelled => counts.cancelled = count,
+            Status::Note => {}
+        }
+    }
+    Ok(BulkSend {
+        id: bulk.id.clone(),
+        account: bulk.account_id.clone(),
+        state: match bulk.state.as_str() {
+            work::PAUSED => BulkState::Paused,
+            work::CANCELLED => BulkState::Cancelled,
+            work::DONE => BulkState::Done,
+            _ => BulkState::Running,
+        },
+        content: serde_json::from_str(&bulk.content).unwrap_or_default(),
+        pace: bulk.pace,
+        total: bulk.total,
+        queued: bulk.next_index,
+        counts,
+        created_at: moment(bulk.created_at),
+        begins_at: moment(bulk.due_at),
+    })
+}
+
+/// Send one content to many recipients
+///
+/// Each gets it once, whatever happens meanwhile; answers and single messages go before it. Who opted
+/// out gets nothing, and their message the error `opted_out`.
+#[utoipa::path(
+    post,
+    path = "/bulk",
+    tag = "bulk",
+    request_body = NewBulkSend,
+    responses((status = 202, description = "It will be sent", body = BulkSend))
+)]
+pub async fn create(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Json(new): Json<NewBulkSend>,
+) -> Result<(StatusCode, axum::Json<BulkSend>), ApiError> {
+    check_client_id(new.idempotency_id.as_deref())?;
+    let (bulk, recipients) = checked(&house, &caller.team_id, new).await?;
+    let bulk = work::begin(&house, bulk, &recipients).await??;
+    let view = view(&mut *house.store.read().await?, &bulk).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(view)))
+}
+
+async fn checked(
+    house: &House,
+    team_id: &str,
+    new: NewBulkSend,
+) -> Result<(bulk::Bulk, Vec<bulk::Recipient>), ApiError> {
+    let limits = &house.config.limits;
+    let most = limits.bulk_recipients;
+    if new.recipients.is_empty() || new.recipients.len() > most {
+        return Err(ApiError::invalid(format!("recipients: 1 to {most}")));
+    }
+    let pace = new.pace.unwrap_or(limits.bulk_pace);
+    if !(1..=60_000).contains(&pace) {
+        return Err(ApiError::invalid("pace: 1 to 60000 messages a minute"));
+    }
+    if matches!(new.content, Content::Note { .. } | Content::Reaction { .. }) {
+        return Err(ApiError::invalid("content: a bulk send is neither a note nor a reaction"));
+    }
+    queueing::schedule(house, new.schedule_at)?;
+    queueing::file(house, team_id, &new.content).await??;
+    let account_id = account_of(house, team_id, new.account).await?;
+    let template = serde_json::to_value(&new.content).map_err(anyhow::Error::from)?;
+    let recipients = recipients_of(house, team_id, &account_id, &template, new.recipients).await?;
+    let options = SendOptions {
+        due_at: None,
+        reply_to: None,
+        typing: new.with_typing,
+        randomise: new.randomize_message,
+        cancel_if_replied: new.cancel_if_replied,
+    };
+    let now = house.clock.now();
+    let bulk = bulk::Bulk {
+        id: house.clock.id("bulk"),
+        team_id: team_id.to_owned(),
+        account_id,
+        client_id: new.idempotency_id,
+        content: template.to_string(),
+        options: serde_json::to_string(&options).map_err(anyhow::Error::from)?,
+        pace: i64::from(pace),
+        state: work::RUNNING.to_owned(),
+        total: i64::try_from(recipients.len()).unwrap_or(i64::MAX),
+        next_index: 0,
+        revision: 1,
+        due_at: new.schedule_at.unwrap_or(now).max(now),
+        created_at: now,
+    };
+    Ok((bulk, recipients))
+}
+
+async fn account_of(
+    house: &House,
+    team_id: &str,
+    named: Option<String>,
+) -> Result<String, ApiError> {
+    let mut conn = house.store.read().await?;
+    let found = match named {
+        Some(id) => account::get(&mut conn, team_id, &id).await?,
+        None => {
+            let mut all = account::list(&mut conn, team_id, "", 2).await?;
+            if all.len() == 1 { all.pop() } else { None }
+        }
+    };
+    found.map(|account| account.id).ok_or_else(|| {
+        ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "account_not_found",
+            "name one of your accounts in `account`",
+        )
+    })
+}
+
+/// Each recipient, with a number or a chat that is known, and a content that would be taken.
+async fn recipients_of(
+    house: &House,
+    team_id: &str,
+    account_id: &str,
+    template: &Value,
+    new: Vec<NewBulkRecipient>,
+) -> Result<Vec<bulk::Recipient>, ApiError> {
+    let mut asked = Vec::new();
+    work::asked(template, &mut asked);
+    let mut seen = BTreeSet::new();
+    let mut recipients = Vec::with_capacity(new.len());
+    for (number, one) in new.into_iter().enumerate() {
+        let here = format!("recipients[{number}]");
+        let recipient = if one.to.starts_with('+') {
+            phone_number(&one.to, &format!("{here}.to"))?
+        } else {
+            one.to
+        };
+        if !seen.insert(recipient.clone()) {
+            return Err(ApiError::invalid(format!("{here}.to: {recipient:?} is named twice")));
+        }
+        check_variables(&here, &asked, &one.variables)?;
+        let content = work::filled(template, &one.variables);
+        let content: Content = serde_json::from_value(content)
+            .map_err(|error| ApiError::invalid(format!("{here}: {error}")))?;
+        content.check().map_err(|error| ApiError::invalid(format!("{here}: {error}")))?;
+        recipients.push(bulk::Recipient {
+            number: i64::try_from(number).unwrap_or(i64::MAX),
+            recipient,
+            variables: serde_json::to_string(&one.variables).map_err(anyhow::Error::from)?,
+            message_id: String::new(),
+        });
+    }
+    let chats: Vec<String> = seen.into_iter().filter(|to| !to.starts_with('+')).collect();
+    let known = chat::by_ids(&mut *house.store.read().await?, &chats).await?;
+    let is_ours = |id: &&String| {
+        known.get(*id).is_some_and(|chat| chat.team_id == team_id && chat.account_id == account_id)
+    };
+    if let Some(unknown) = chats.iter().find(|id| !is_ours(id)) {
+        let text = format!("recipients: {unknown:?} is no phone number, nor a chat of the account");
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, "invalid_phone_number", text));
+    }
+    Ok(recipients)
+}
+
+fn check_variables(
+    here: &str,
+    asked: &[String],
+    variables: &BTreeMap<String, String>,
+) -> Result<(), ApiError> {
+    if let Some(missing) = asked.iter().find(|name| !variables.contains_key(*name)) {
+        return Err(ApiError::invalid(format!("{here}.variables: {missing:?} is missing")));
+    }
+    let long = variables.iter().any(|(name, value)| {
+        name.chars().count() > MAX_VALUE
+            || value.chars().count() > MAX_VALUE
+            || value.contains('\0')
+    });
+    if long || variables.len() > MAX_VARIABLES {
+        return Err(ApiError::invalid(format!(
+            "{here}.variables: at most {MAX_VARIABLES}, each of at most {MAX_VALUE} characters without NUL"
+        )));
+    }
+    Ok(())
+}
+
+/// A page of bulk sends.
+#[derive(Serialize, ToSchema)]
+pub struct BulkSendList {
+    pub bulk: Vec<BulkSend>,
+    pub pagination: Pagination,
+}
+
+/// List bulk sends
+///
+/// Newest first.
+#[utoipa::path(
+    get,
+    path = "/bulk",
+    tag = "bulk",
+    params(Page),
+    responses((status = 200, description = "A page of bulk sends", body = BulkSendList))
+)]
+pub async fn list(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Result<axum::Json<BulkSendList>, ApiError> {
+    let mut conn = house.store.read().await?;
+    let mut found = bulk::list(&mut conn, &caller.team_id, page.cursor(), page.fetch()).await?;
+    let next = page.cut(&mut found, |bulk| bulk.id.clone());
+    let mut views = Vec::with_capacity(found.len());
+    for bulk in &found {
+        views.push(view(&mut conn, bulk).await?);
+    }
+    Ok(axum::Json(BulkSendList { bulk: views, pagination: Pagination { next } }))
+}
+
+async fn own(conn: &mut Conn, team_id: &str, id: &str) -> Result<bulk::Bulk, ApiError> {
+    let found = bulk::get(conn, team_id, id).await?;
+    found.ok_or_else(|| ApiError::not_found("bulk send", id))
+}
+
+/// Get a bulk send and its progress
+#[utoipa::path(
+    get,
+    path = "/bulk/{id}",
+    tag = "bulk",
+    responses((status = 200, description = "How far it is", body = BulkSend))
+)]
+pub async fn get(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer {
+    let mut conn = house.store.read().await?;
+    let bulk = own(&mut conn, &caller.team_id, &id).await?;
+    Ok(axum::Json(view(&mut conn, &bulk).await?))
+}
+
+/// One recipient and what became of them.
+#[derive(Serialize, ToSchema)]
+pub struct BulkRecipient {
+    pub to: String,
+    /// Null until it is queued.
+    pub message: Option<String>,
+    /// Null until it is queued, and where the message was forgotten.
+    pub status: Option<Status>,
+    /// The code of an error.
+    pub error: Option<String>,
+}
+
+/// A page of recipients, in the order in which they were given.
+#[derive(Serialize, ToSchema)]
+pub struct BulkRecipientList {
+    pub recipients: Vec<BulkRecipient>,
+    pub pagination: Pagination,
+}
+
+/// List the recipients of a bulk send
+#[utoipa::path(
+    get,
+    path = "/bulk/{id}/recipients",
+    tag = "bulk",
+    params(Page),
+    responses((status = 200, description = "A page of recipients", body = BulkRecipientList))
+)]
+pub async fn recipients(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(page): Query<Page>,
+) -> Result<axum::Json<BulkRecipientList>, ApiError> {
+    let from = match page.cursor() {
+        "" => 0,
+        cursor => cursor
+            .parse::<u32>()
+            .map(|last| i64::from(last) + 1)
+            .map_err(|_| ApiError::invalid("cursor: give pagination.next of the page before"))?,
+    };
+    let mut conn = house.store.read().await?;
+    own(&mut conn, &caller.team_id, &id).await?;
+    let mut found = bulk::recipients(&mut conn, &id, from, page.fetch()).await?;
+    let next = page.cut(&mut found, |one| one.number.to_string());
+    let ids: Vec<String> =
+        found.iter().map(|one| one.message_id.clone()).filter(|id| !id.is_empty()).collect();
+    let messages: BTreeMap<String, (Status, String)> = message::by_ids(&mut conn, &ids)
+        .await?
+        .into_iter()
+        .map(|message| (message.id, (message.status, message.error_code)))
+        .collect();
+    let recipients = found
+        .into_iter()
+        .map(|one| {
+            let message = messages.get(&one.message_id);
+            BulkRecipient {
+                status: message.map(|(status, _)| *status),
+                error: message.map(|(_, code)| code.clone()).filter(|code| !code.is_empty()),
+                message: Some(one.message_id).filter(|id| !id.is_empty()),
+                to: one.recipient,
+            }
+        })
+        .collect();
+    Ok(axum::Json(BulkRecipientList { recipients, pagination: Pagination { next } }))
+}
+
+/// Pause a bulk send
+///
+/// What it has queued still leaves: at most what its pace allows in a second.
+#[utoipa::path(
+    post,
+    path = "/bulk/{id}/pause",
+    tag = "bulk",
+    responses((status = 200, description = "How far it is", body = BulkSend))
+)]
+pub async fn pause(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer {
+    turn(&house, &caller, &id, work::PAUSED).await
+}
+
+/// Resume a bulk send
+#[utoipa::path(
+    post,
+    path = "/bulk/{id}/resume",
+    tag = "bulk",
+    responses((status = 200, description = "How far it is", body = BulkSend))
+)]
+pub async fn resume(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer {
+    turn(&house, &caller, &id, work::RUNNING).await
+}
+
+/// Cancel a bulk send
+///
+/// For good: nothing more is queued, and what has not begun to leave is cancelled.
+#[utoipa::path(
+    post,
+    path = "/bulk/{id}/cancel",
+    tag = "bulk",
+    responses((status = 200, description = "How far it came", body = BulkSend))
+)]
+pub async fn cancel(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer {
+    turn(&house, &caller, &id, work::CANCELLED).await
+}
+
+async fn turn(house: &House, caller: &Caller, id: &str, to: &'static str) -> Answer {
+    let turned = work::turn(house, &caller.team_id, id, to).await?;
+    let bulk = turned.ok_or_else(|| ApiError::not_found("bulk send", id))??;
+    Ok(axum::Json(view(&mut *house.store.read().await?, &bulk).await?))
+}

@@ -1,0 +1,98 @@
+//! Files: what is known of them; their bytes are in the object store.
+
+use sqlx::any::AnyRow;
+
+use super::Conn;
+use super::sql::{Column, Sql, with_list};
+use crate::model::Millis;
+
+/// A stored file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MediaRow {
+    pub id: String,
+    pub team_id: String,
+    pub mime_type: String,
+    pub filename: String,
+    pub size: i64,
+    /// SHA-256, hexadecimal.
+    pub hash: String,
+    /// `upload`, `url` or `channel`.
+    pub origin: String,
+    pub created_at: Millis,
+    /// 0: no message has named it.
+    pub used_at: Millis,
+}
+
+fn from_row(row: &AnyRow) -> sqlx::Result<MediaRow> {
+    Ok(MediaRow {
+        id: row.text("id")?,
+        team_id: row.text("team_id")?,
+        mime_type: row.text("mime_type")?,
+        filename: row.text("filename")?,
+        size: row.int("size")?,
+        hash: row.text("hash")?,
+        origin: row.text("origin")?,
+        created_at: row.int("created_at")?,
+        used_at: row.int("used_at")?,
+    })
+}
+
+/// Note that the bytes of a file are on their way: whatever becomes of them, they are known.
+pub async fn announce(conn: &mut Conn, media: &MediaRow) -> sqlx::Result<()> {
+    let mut sql = Sql::new(
+        "INSERT INTO media (id, team_id, mime_type, filename, size, hash, origin, ready, created_at, used_at) VALUES (",
+    );
+    sql.bind(media.id.clone()).push(", ").bind(media.team_id.clone()).push(", ");
+    sql.bind(media.mime_type.clone()).push(", ").bind(media.filename.clone()).push(", 0, '', ");
+    sql.bind(media.origin.clone()).push(", 0, ").bind(media.created_at).push(", 0)");
+    sql.execute(conn).await?;
+    Ok(())
+}
+
+/// All its bytes are there.
+pub async fn complete(conn: &mut Conn, media: &MediaRow) -> sqlx::Result<()> {
+    let mut sql = Sql::new("UPDATE media SET ready = 1, size = ");
+    sql.bind(media.size).push(", hash = ").bind(media.hash.clone());
+    sql.push(", used_at = ").bind(media.used_at);
+    sql.push(" WHERE id = ").bind(media.id.clone());
+    sql.execute(conn).await?;
+    Ok(())
+}
+
+pub async fn get(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Option<MediaRow>> {
+    let mut sql = Sql::new("SELECT * FROM media WHERE ready = 1 AND team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
+    sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
+}
+
+/// Messages name these files of a team.
+pub async fn touch(
+    conn: &mut Conn,
+    team_id: &str,
+    ids: &[String],
+    now: Millis,
+) -> sqlx::Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    for part in ids.chunks(512) {
+        let mut sql = Sql::new("UPDATE media SET used_at = ");
+        sql.bind(now).push(" WHERE team_id = ").bind(team_id.to_owned());
+        sql.push(" AND id IN ").bind_list(part);
+        sql.execute(conn).await?;
+    }
+    Ok(())
+}
+
+/// Files that no message named since `old`, and those whose bytes never came.
+pub async fn unused(conn: &mut Conn, old: Millis, limit: i64) -> sqlx::Result<Vec<MediaRow>> {
+    let mut sql = Sql::new("SELECT * FROM media WHERE used_at = 0 AND created_at < ");
+    sql.bind(old).push(" ORDER BY created_at LIMIT ").bind(limit);
+    sql.fetch(conn).await?.iter().map(from_row).collect()
+}
+
+/// Forget files; their bytes go next.
+pub async fn delete(conn: &mut Conn, ids: &[String]) -> sqlx::Result<()> {
+    with_list(conn, "DELETE FROM media WHERE id IN", ids, "").await?;
+    Ok(())
+}
