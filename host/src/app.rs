@@ -18,7 +18,9 @@ use crate::flow::batch::Batcher;
 use crate::flow::identity::signing;
 use crate::flow::inbound::{Door, Receiver};
 use crate::flow::media::Depot;
-use crate::flow::{House, accounts, bulk, dispatch, folder, inbound, notify, outbox, timers, upkeep};
+use crate::flow::{
+    House, accounts, bulk, dispatch, folder, inbound, notify, outbox, timers, upkeep,
+};
 use crate::http;
 use crate::model::{AccountState, ChannelType};
 use crate::plugin::Runtime;

@@ -209,8 +209,9 @@ impl From<Refused> for ApiError {
                 return Self::internal();
             }
             "opted_out" | "quota" | "window_closed" | "account_closed" | "account_archived"
-            | "not_pending"
-            | "not_failed" | "still_pending" | "not_incoming" | "bulk_over" => StatusCode::CONFLICT,
+            | "not_pending" | "not_failed" | "still_pending" | "not_incoming" | "bulk_over" => {
+                StatusCode::CONFLICT
+            }
             "daily_limit" => StatusCode::TOO_MANY_REQUESTS,
             "media_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::BAD_REQUEST,

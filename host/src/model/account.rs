@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{
-    AccountState, ChannelType, Health, Millis, Period, QuietHours, Removal, Tier, WarmUp,
-};
+use super::{AccountState, ChannelType, Health, Millis, Period, QuietHours, Removal, Tier, WarmUp};
 
 /// One number on one channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

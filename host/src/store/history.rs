@@ -2,16 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::Conn;
+use super::message::NewMessage;
 use super::sql::{Column, Sql, rows, with_list};
-use crate::model::{Message, Millis, Past};
-
-/// A past message, and its place in its chat: before all that came by itself.
-#[derive(Clone, Debug)]
-pub struct PastMessage {
-    pub message: Message,
-    pub place: i64,
-}
+use super::{Conn, search};
+use crate::model::{Millis, Past};
 
 /// The place of a past message: by its time, and before every place that a team's counter gives.
 /// `index` keeps those of one moment apart.
@@ -21,8 +15,8 @@ pub fn place(at: Millis, index: usize) -> i64 {
     moment + i64::try_from(index % 1000).unwrap_or(0) - BEFORE_ALL
 }
 
-/// Add them; those that the account has already are left out. Gives the ids of those added.
-pub async fn insert(conn: &mut Conn, past: &[PastMessage]) -> sqlx::Result<HashSet<String>> {
+/// Add messages of a history; those that the account has already are left out. Gives the ids of those added.
+pub async fn insert(conn: &mut Conn, past: &[NewMessage]) -> sqlx::Result<HashSet<String>> {
     let returned = rows(
         conn,
         "INSERT INTO message (id, team_id, account_id, chat_id, contact_id, place, direction, content, status, rank, \
@@ -30,7 +24,7 @@ pub async fn insert(conn: &mut Conn, past: &[PastMessage]) -> sqlx::Result<HashS
          options, cancel_if_replied, opt_out_notice, synced) VALUES",
         "ON CONFLICT DO NOTHING RETURNING id",
         past,
-        |row, PastMessage { message: m, place }| {
+        |row, NewMessage { message: m, place, .. }| {
             row.text(&m.id).text(&m.team_id).text(&m.account_id).text(&m.chat_id).text(&m.contact_id);
             row.add(*place).text(m.direction.as_str());
             row.text(serde_json::to_string(&m.content).unwrap_or_default()).text(m.status.as_str());
@@ -40,7 +34,10 @@ pub async fn insert(conn: &mut Conn, past: &[PastMessage]) -> sqlx::Result<HashS
         },
     )
     .await?;
-    returned.iter().map(|row| row.text("id")).collect()
+    let added: HashSet<String> =
+        returned.iter().map(|row| row.text("id")).collect::<sqlx::Result<_>>()?;
+    search::add(conn, past.iter().filter(|new| added.contains(&new.message.id))).await?;
+    Ok(added)
 }
 
 /// Which of these the account has already, by the channel's id.

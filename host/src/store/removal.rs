@@ -4,8 +4,8 @@
 
 use sqlx::any::AnyRow;
 
-use super::Conn;
 use super::sql::{Column, Sql, with_list};
+use super::{Conn, search};
 
 /// Signs on their way out, and statuses that matched nothing.
 pub async fn signals(conn: &mut Conn, account_id: &str) -> sqlx::Result<u64> {
@@ -34,6 +34,7 @@ pub async fn messages(
     // Messages have no jobs but sends.
     let head = "DELETE FROM job WHERE subject_id IN";
     let lanes = texts(&with_list(conn, head, &ids, "RETURNING lane").await?, "lane")?;
+    search::forget(conn, &ids).await?;
     with_list(conn, "DELETE FROM message WHERE id IN", &ids, "").await?;
     Ok((ids.len() as u64, lanes))
 }
@@ -108,8 +109,29 @@ pub async fn events(
     Ok(lanes)
 }
 
+/// One bulk send, with its recipients and the job that goes on with it.
+pub async fn bulk(conn: &mut Conn, account_id: &str) -> sqlx::Result<u64> {
+    let mut sql = Sql::new("SELECT id FROM bulk WHERE account_id = ");
+    sql.bind(account_id.to_owned()).push(" LIMIT 1");
+    let Some(row) = sql.fetch_one(conn).await? else { return Ok(0) };
+    let id = row.text("id")?;
+    for head in [
+        "DELETE FROM job WHERE subject_id = ",
+        "DELETE FROM bulk_recipient WHERE bulk_id = ",
+        "DELETE FROM bulk WHERE id = ",
+    ] {
+        let mut sql = Sql::new(head);
+        sql.bind(id.clone());
+        sql.execute(conn).await?;
+    }
+    Ok(1)
+}
+
 /// What counts its messages.
 pub async fn usage(conn: &mut Conn, account_id: &str) -> sqlx::Result<u64> {
+    let mut sql = Sql::new("DELETE FROM account_day WHERE account_id = ");
+    sql.bind(account_id.to_owned());
+    sql.execute(conn).await?;
     let mut sql = Sql::new("DELETE FROM usage_period WHERE account_id = ");
     sql.bind(account_id.to_owned());
     sql.execute(conn).await

@@ -7,8 +7,8 @@ use crate::flow::House;
 use crate::flow::inbound::new_chat;
 use crate::flow::send::is_phone;
 use crate::model::{Account, Chat, Direction, Message, Past, Removal, Status};
-use crate::store::history::{self, PastMessage};
-use crate::store::{Conn, account, chat, contact, team};
+use crate::store::message::{NewMessage, Options};
+use crate::store::{Conn, account, chat, contact, history, team};
 
 /// Store one set of a history, newest first; `last`: no other follows. False where the account takes
 /// no more: its tier has none, or it has as many as its tier allows.
@@ -86,7 +86,7 @@ async fn store(
     Ok(i64::try_from(stored.len()).unwrap_or(i64::MAX))
 }
 
-fn row(house: &House, account: &Account, chat: &Chat, past: &Past, index: usize) -> PastMessage {
+fn row(house: &House, account: &Account, chat: &Chat, past: &Past, index: usize) -> NewMessage {
     let message = Message {
         id: house.clock.id("msg"),
         team_id: account.team_id.clone(),
@@ -107,13 +107,20 @@ fn row(house: &House, account: &Account, chat: &Chat, past: &Past, index: usize)
         possible_duplicate: false,
         depth: 0,
     };
-    PastMessage { message, place: history::place(past.at, index) }
+    NewMessage {
+        message,
+        place: history::place(past.at, index),
+        client_id: None,
+        options: Options::default(),
+        cancel_if_replied: false,
+        opt_out_notice: false,
+    }
 }
 
 /// Chats show when they were last used; nothing of it is unread.
-async fn touch(conn: &mut Conn, rows: &[PastMessage]) -> anyhow::Result<()> {
+async fn touch(conn: &mut Conn, rows: &[NewMessage]) -> anyhow::Result<()> {
     let mut touches: HashMap<&str, chat::Touch> = HashMap::new();
-    for PastMessage { message, .. } in rows {
+    for NewMessage { message, .. } in rows {
         let touch = touches.entry(&message.chat_id).or_insert_with(|| chat::Touch {
             chat_id: message.chat_id.clone(),
             unread: 0,

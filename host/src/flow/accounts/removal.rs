@@ -95,6 +95,7 @@ async fn take(conn: &mut Conn, id: &str, what: Removal) -> anyhow::Result<(u64, 
     }
     if all {
         gone += removal::plugin_data(conn, id, SET).await?;
+        gone += removal::bulk(conn, id).await?;
         gone += removal::usage(conn, id).await?;
         conversation::anonymise(conn, &[id.to_owned()]).await?;
     }

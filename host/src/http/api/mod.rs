@@ -2,8 +2,8 @@
 
 pub mod accounts;
 pub mod apps;
-pub mod bulk;
 pub mod billing;
+pub mod bulk;
 pub mod business_accounts;
 pub mod chats;
 pub mod contacts;

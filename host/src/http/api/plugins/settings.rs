@@ -7,12 +7,12 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{PluginView, Shared, view};
+use crate::egress::HostPattern;
 use crate::flow::install;
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json, Pagination, Path};
 use crate::plugin::Grants;
-use crate::egress::HostPattern;
 use crate::plugin::manifest::{Manifest, Secret};
 use crate::store::plugin;
 
