@@ -5,15 +5,20 @@
 #[macro_use]
 mod support;
 
+mod accounts;
 mod bad_input;
+mod billing;
 mod chain;
 mod commands;
+mod conversations;
 mod crash;
+mod departments;
 mod effects;
 mod endpoints;
 mod errors;
 mod exchange;
 mod fuzz;
+mod history;
 mod hostile;
 mod hotswap;
 mod identity;
@@ -28,6 +33,7 @@ mod outbox;
 mod path;
 mod people;
 mod phone;
+mod quota;
 mod scopes;
 mod state;
 mod store;

@@ -26,7 +26,20 @@ pub async fn named(
 ) -> anyhow::Result<Option<Template>> {
     let Content::Template { template: message } = content else { return Ok(None) };
     let (name, language) = (&message.name, &message.language.code);
-    Ok(template::named(conn, &account.team_id, "", name, language).await?)
+    Ok(template::named(conn, &account.team_id, &account.business_account_id, name, language)
+        .await?)
+}
+
+/// The same for a message that is about to leave; most are none, and cost no look.
+pub async fn to_send(
+    house: &House,
+    account: &Account,
+    content: &Content,
+) -> anyhow::Result<Option<Template>> {
+    if !matches!(content, Content::Template { .. }) {
+        return Ok(None);
+    }
+    named(&mut *house.store.read().await?, account, content).await
 }
 
 /// The draft with the words that the customer will read, where it is a template.

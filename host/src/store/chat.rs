@@ -128,6 +128,8 @@ pub async fn by_ids(conn: &mut Conn, ids: &[String]) -> sqlx::Result<HashMap<Str
 /// Which chats to list; what is absent does not matter.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
+    /// Empty: any.
+    pub department_id: String,
     pub account_id: Option<String>,
     pub contact_id: Option<String>,
     /// Empty: those that nobody is assigned to.
@@ -137,7 +139,8 @@ pub struct Filter {
     pub pinned: Option<bool>,
 }
 
-/// A team's chats in order of id, after the one with id `after`.
+/// A team's chats in order of id, after the one with id `after`; those of one department's accounts
+/// where one is named.
 pub async fn list(
     conn: &mut Conn,
     team_id: &str,
@@ -148,6 +151,12 @@ pub async fn list(
     let mut sql = Sql::new(CHATS);
     sql.push(" WHERE contact.erased = 0 AND chat.team_id = ").bind(team_id.to_owned());
     sql.push(" AND chat.id > ").bind(after.to_owned());
+    sql.push(" AND chat.account_id IN (SELECT id FROM account WHERE deleted_at = 0 AND team_id = ");
+    sql.bind(team_id.to_owned());
+    if !filter.department_id.is_empty() {
+        sql.push(" AND department_id = ").bind(filter.department_id.clone());
+    }
+    sql.push(")");
     let texts = [
         ("chat.account_id", &filter.account_id),
         ("chat.contact_id", &filter.contact_id),

@@ -1,7 +1,7 @@
 //! Deleting all that is known of a person, a set of rows at a time.
 
-use super::Conn;
-use super::sql::{Column, Sql};
+use super::sql::{Column, Sql, with_list};
+use super::{Conn, search};
 
 /// The API knows the contact no more: its names are free, and what it is called is gone.
 pub async fn hide(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<bool> {
@@ -31,11 +31,14 @@ pub async fn pending(conn: &mut Conn, contact_id: &str) -> sqlx::Result<Vec<Stri
 }
 
 /// Delete up to `limit` of a chat's messages; how many there were.
-pub async fn messages(conn: &mut Conn, chat_id: &str, limit: i64) -> sqlx::Result<u64> {
-    let mut sql =
-        Sql::new("DELETE FROM message WHERE id IN (SELECT id FROM message WHERE chat_id = ");
-    sql.bind(chat_id.to_owned()).push(" LIMIT ").bind(limit).push(")");
-    sql.execute(conn).await
+pub async fn messages(conn: &mut Conn, chat_id: &str, limit: i64) -> sqlx::Result<usize> {
+    let mut sql = Sql::new("SELECT id FROM message WHERE chat_id = ");
+    sql.bind(chat_id.to_owned()).push(" LIMIT ").bind(limit);
+    let found = sql.fetch(conn).await?;
+    let ids = found.iter().map(|row| row.text("id")).collect::<sqlx::Result<Vec<_>>>()?;
+    search::forget(conn, &ids).await?;
+    with_list(conn, "DELETE FROM message WHERE id IN", &ids, "").await?;
+    Ok(ids.len())
 }
 
 /// Delete the contact's events among the team's `limit` events after a cursor. Gives the cursor to

@@ -49,6 +49,7 @@ pub async fn contact(conn: &mut Conn, stays: &Contact, goes: &Contact) -> sqlx::
     sql.execute(conn).await?;
     delete(conn, "DELETE FROM contact_tag WHERE contact_id = ", old).await?;
     replace(conn, "UPDATE chat SET contact_id = ", new, "contact_id", old).await?;
+    replace(conn, "UPDATE conversation SET contact_id = ", new, "contact_id", old).await?;
     own_state(conn, &stays.team_id, "contact", new, old).await?;
     replace(conn, "UPDATE contact_merged SET contact_id = ", new, "contact_id", old).await?;
     let mut sql = Sql::new("INSERT INTO contact_merged (id, team_id, contact_id) VALUES (");

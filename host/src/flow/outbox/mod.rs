@@ -23,10 +23,10 @@ use tokio_util::task::TaskTracker;
 use super::House;
 use super::batch::Batcher;
 use super::media;
-use super::rules::{self, Case, Refused};
+use super::rules::{self, Case, Refused, quota};
 use super::templates;
 use crate::channel::{Channel, Outgoing, Signal};
-use crate::model::{Account, Content, JobKind, Millis, Status};
+use crate::model::{Account, JobKind, Millis, Status};
 use crate::store::job::{Job, Wanted};
 use crate::store::message::Sendable;
 use crate::store::{account, account_day, contact, job, message};
@@ -206,7 +206,9 @@ impl Outbox {
                     }
                 };
                 let outbox = self.clone();
-                let settled = async move { outbox.settle(Closing { job, message, left }).await };
+                let conversations = line.account.counts_conversations();
+                let closing = Closing { job, message, left, conversations };
+                let settled = async move { outbox.settle(closing).await };
                 if line.channel.deduplicates() {
                     settling.spawn(settled);
                 } else {
@@ -273,7 +275,11 @@ impl Outbox {
             Next::GiveUp => return Ok(Left::in_doubt()),
             Next::Resend => sendable.message.possible_duplicate = true,
         }
-        if let Err(refused) = self.check(account, &sendable).await? {
+        let mut checked = self.check(account, &sendable).await?;
+        if checked.is_ok() {
+            checked = quota::at_send(&self.house, account, &sendable).await?;
+        }
+        if let Err(refused) = checked {
             return Ok(Left::failed(refused.code, &refused.message));
         }
         let now = self.house.clock.now();
@@ -329,13 +335,7 @@ impl Outbox {
         sendable: &Sendable,
     ) -> anyhow::Result<Result<(), Refused>> {
         let content = &sendable.message.content;
-        let template = match content {
-            Content::Template { .. } => {
-                let mut conn = self.house.store.read().await?;
-                templates::named(&mut conn, account, content).await?
-            }
-            _ => None,
-        };
+        let template = templates::to_send(&self.house, account, content).await?;
         Ok(rules::check(&Case {
             account,
             chat: Some(&sendable.chat),
@@ -367,6 +367,7 @@ impl Outbox {
             typing: options.typing,
             possible_duplicate: message.possible_duplicate,
         };
+        self.house.pulses.asked(&account.id, self.house.clock.now());
         let sent = channel.send(account, &outgoing).await;
         metrics::counter!("switchboard_sends_total", "outcome" => if sent.is_ok() { "sent" } else { "failed" })
             .increment(1);

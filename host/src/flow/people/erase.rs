@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::{Task, event};
-use crate::flow::{House, record, timers};
-use crate::model::{EventKind, Scope, Status};
+use crate::flow::{House, record, send, timers};
+use crate::model::{EventKind, Scope};
 use crate::store::job::Job;
-use crate::store::message::Forward;
-use crate::store::{Conn, erase, job, merge, message, team};
+use crate::store::{Conn, erase, job, merge, team};
 
 /// Rows that go in one transaction.
 const SET: i64 = 1000;
@@ -23,10 +22,7 @@ pub async fn begin(house: &House, team_id: &str, contact_id: &str) -> anyhow::Re
         return Ok(false);
     }
     let pending = erase::pending(&mut tx, contact_id).await?;
-    let withdrawn = job::withdraw(&house.store, &mut tx, &pending, house.clock.now()).await?;
-    let moves: Vec<Forward> =
-        withdrawn.subjects.iter().map(|id| Forward::to(id, Status::Cancelled)).collect();
-    message::forward(&mut tx, &moves).await?;
+    let withdrawn = send::withdraw(house, &mut tx, &pending).await?;
     job::promote(&mut tx, &withdrawn.lanes).await?;
     let task = Task::Erase { contact_id: contact_id.to_owned(), after: 0 };
     job::insert(&mut tx, &[super::job(house, team_id, contact_id, &task)?]).await?;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use super::messages::{MessageList, views};
+use super::messages::{MessageList, seen, views};
 use crate::flow::rules::window;
 use crate::flow::{House, record, signal};
 use crate::http::auth::Caller;
@@ -86,14 +86,17 @@ fn view(chat: Chat, account: Option<&Account>, now: Millis) -> ChatView {
     }
 }
 
-async fn own(conn: &mut Conn, team_id: &str, id: &str) -> Result<Chat, ApiError> {
-    chat::get(conn, team_id, id).await?.ok_or_else(|| ApiError::not_found("chat", id))
+async fn own(conn: &mut Conn, caller: &Caller, id: &str) -> Result<Chat, ApiError> {
+    let missing = || ApiError::not_found("chat", id);
+    let chat = chat::get(conn, &caller.team_id, id).await?.ok_or_else(missing)?;
+    seen(conn, caller, &chat.account_id).await.map_err(|_| missing())?;
+    Ok(chat)
 }
 
-async fn shown(house: &House, team_id: &str, id: &str) -> Shown {
+async fn shown(house: &House, caller: &Caller, id: &str) -> Shown {
     let mut conn = house.store.read().await?;
-    let chat = own(&mut conn, team_id, id).await?;
-    let account = account::get(&mut conn, team_id, &chat.account_id).await?;
+    let chat = own(&mut conn, caller, id).await?;
+    let account = account::get(&mut conn, &caller.team_id, &chat.account_id).await?;
     Ok(axum::Json(view(chat, account.as_ref(), house.clock.now())))
 }
 
@@ -107,6 +110,9 @@ pub struct ChatQuery {
     cursor: String,
     /// At most so many: 50 where absent, 200 at most.
     limit: Option<i64>,
+    /// Only chats of this department's accounts.
+    #[serde(default)]
+    department: String,
     /// Of this account.
     account: Option<String>,
     /// With this contact, by its id.
@@ -126,7 +132,15 @@ pub async fn list(
     caller: Caller,
     Query(query): Query<ChatQuery>,
 ) -> Result<axum::Json<ChatList>, ApiError> {
+    let page = Page::new(query.cursor, query.limit);
+    let Some(department_id) = caller.within(query.department) else {
+        return Ok(axum::Json(ChatList {
+            chats: Vec::new(),
+            pagination: Pagination { next: None },
+        }));
+    };
     let filter = Filter {
+        department_id,
         account_id: query.account,
         contact_id: query.contact,
         assigned: query.assigned,
@@ -134,7 +148,6 @@ pub async fn list(
         archived: query.archived,
         pinned: query.pinned,
     };
-    let page = Page::new(query.cursor, query.limit);
     let mut conn = house.store.read().await?;
     let mut found =
         chat::list(&mut conn, &caller.team_id, &filter, page.cursor(), page.fetch()).await?;
@@ -160,7 +173,7 @@ pub async fn list(
 #[utoipa::path(get, path = "/chats/{id}", tag = "chats",
     responses((status = 200, description = "The chat", body = ChatView)))]
 pub async fn get(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Shown {
-    shown(&house, &caller.team_id, &id).await
+    shown(&house, &caller, &id).await
 }
 
 /// A chat's messages
@@ -175,7 +188,7 @@ pub async fn messages(
     Query(page): Query<Page>,
 ) -> Result<axum::Json<MessageList>, ApiError> {
     let mut conn = house.store.read().await?;
-    let chat = own(&mut conn, &caller.team_id, &id).await?;
+    let chat = own(&mut conn, &caller, &id).await?;
     let mut found =
         message::history(&mut conn, &caller.team_id, &chat.id, page.cursor(), page.fetch()).await?;
     let next = page.cut(&mut found, |message| message.id.clone());
@@ -210,7 +223,7 @@ pub async fn assign(
         ));
     }
     let reason = short_text(&assignment.reason, "reason", 500)?;
-    hand(&house, &caller.team_id, &id, &who, &reason).await
+    hand(&house, &caller, &id, &who, &reason).await
 }
 
 /// Let the plugins answer again
@@ -221,23 +234,23 @@ pub async fn hand_back(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Shown {
-    hand(&house, &caller.team_id, &id, "", "").await
+    hand(&house, &caller, &id, "", "").await
 }
 
-async fn hand(house: &House, team_id: &str, id: &str, who: &str, reason: &str) -> Shown {
-    let chat = own(&mut *house.store.read().await?, team_id, id).await?;
+async fn hand(house: &House, caller: &Caller, id: &str, who: &str, reason: &str) -> Shown {
+    let chat = own(&mut *house.store.read().await?, caller, id).await?;
     let data = json!({ "assigned": who, "reason": reason });
     let event = event(house, &chat, EventKind::CHAT_ASSIGNED, data);
     let mut tx = house.store.begin().await?;
     let mut numbers =
         team::draw(&mut tx, &record::numbers_for(std::slice::from_ref(&event))).await?;
-    if chat::assign(&mut tx, team_id, &chat.id, who).await? {
+    if chat::assign(&mut tx, &caller.team_id, &chat.id, who).await? {
         record::events(house, &mut tx, &mut numbers, vec![event]).await?;
         house.commit(tx).await?;
     } else {
         drop(tx);
     }
-    shown(house, team_id, &chat.id).await
+    shown(house, caller, &chat.id).await
 }
 
 fn event(house: &House, chat: &Chat, kind: &str, data: Value) -> Event {
@@ -267,7 +280,7 @@ pub async fn mark_read(
     Path(id): Path<String>,
 ) -> Shown {
     let mut conn = house.store.read().await?;
-    let id = own(&mut conn, &caller.team_id, &id).await?.id;
+    let id = own(&mut conn, &caller, &id).await?.id;
     let newest = message::history(&mut conn, &caller.team_id, &id, "", 50).await?;
     drop(conn);
     let mut tx = house.store.begin().await?;
@@ -278,7 +291,7 @@ pub async fn mark_read(
         job::insert(&mut tx, signal.as_slice()).await?;
     }
     house.commit(tx).await?;
-    shown(&house, &caller.team_id, &id).await
+    shown(&house, &caller, &id).await
 }
 
 /// Mark a chat as unread
@@ -291,9 +304,10 @@ pub async fn mark_unread(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Shown {
-    let chat = own(&mut *house.store.read().await?, &caller.team_id, &id).await?;
+    let chat = own(&mut *house.store.read().await?, &caller, &id).await?;
     let unread = Some(chat.unread.max(1));
-    shelve(&house, chat, Shelf { unread, ..Shelf::default() }, json!({ "unread": true })).await
+    shelve(&house, &caller, chat, Shelf { unread, ..Shelf::default() }, json!({ "unread": true }))
+        .await
 }
 
 /// Archive a chat
@@ -306,7 +320,7 @@ pub async fn archive(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Shown {
-    archived(&house, &caller.team_id, &id, true).await
+    archived(&house, &caller, &id, true).await
 }
 
 /// Take a chat out of the archive
@@ -317,20 +331,20 @@ pub async fn unarchive(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Shown {
-    archived(&house, &caller.team_id, &id, false).await
+    archived(&house, &caller, &id, false).await
 }
 
-async fn archived(house: &House, team_id: &str, id: &str, archived: bool) -> Shown {
-    let chat = own(&mut *house.store.read().await?, team_id, id).await?;
+async fn archived(house: &House, caller: &Caller, id: &str, archived: bool) -> Shown {
+    let chat = own(&mut *house.store.read().await?, caller, id).await?;
     let shelf = Shelf { archived: Some(archived), ..Shelf::default() };
-    shelve(house, chat, shelf, json!({ "archived": archived })).await
+    shelve(house, caller, chat, shelf, json!({ "archived": archived })).await
 }
 
 /// Pin a chat
 #[utoipa::path(put, path = "/chats/{id}/pin", tag = "chats",
     responses((status = 200, description = "The chat", body = ChatView)))]
 pub async fn pin(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Shown {
-    pinned(&house, &caller.team_id, &id, true).await
+    pinned(&house, &caller, &id, true).await
 }
 
 /// Unpin a chat
@@ -341,16 +355,16 @@ pub async fn unpin(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Shown {
-    pinned(&house, &caller.team_id, &id, false).await
+    pinned(&house, &caller, &id, false).await
 }
 
-async fn pinned(house: &House, team_id: &str, id: &str, pinned: bool) -> Shown {
-    let chat = own(&mut *house.store.read().await?, team_id, id).await?;
+async fn pinned(house: &House, caller: &Caller, id: &str, pinned: bool) -> Shown {
+    let chat = own(&mut *house.store.read().await?, caller, id).await?;
     let shelf = Shelf { pinned: Some(pinned), ..Shelf::default() };
-    shelve(house, chat, shelf, json!({ "pinned": pinned })).await
+    shelve(house, caller, chat, shelf, json!({ "pinned": pinned })).await
 }
 
-async fn shelve(house: &House, chat: Chat, shelf: Shelf, data: Value) -> Shown {
+async fn shelve(house: &House, caller: &Caller, chat: Chat, shelf: Shelf, data: Value) -> Shown {
     let event = event(house, &chat, EventKind::CHAT_UPDATED, data);
     let mut tx = house.store.begin().await?;
     let mut numbers =
@@ -361,5 +375,5 @@ async fn shelve(house: &House, chat: Chat, shelf: Shelf, data: Value) -> Shown {
     } else {
         drop(tx);
     }
-    shown(house, &chat.team_id, &chat.id).await
+    shown(house, caller, &chat.id).await
 }

@@ -2,6 +2,7 @@
 //! in the browser. It has no login of its own: it is for development, tests and the demo.
 
 mod accounts;
+mod history;
 mod incoming;
 mod page;
 mod refusal;
@@ -75,6 +76,7 @@ pub fn routes<S: Clone + Send + Sync + 'static>(house: Arc<dyn House>) -> Router
         .route("/sandbox/accounts/{account}/qr", get(accounts::qr))
         .route("/sandbox/accounts/{account}/qr.svg", get(accounts::qr_svg))
         .route("/sandbox/accounts/{account}/scan", post(accounts::scan))
+        .route("/sandbox/accounts/{account}/history", put(history::set))
         .route("/sandbox/accounts/{account}/chats/{phone}/stream", get(stream::chat))
         .route("/sandbox/templates/{template}", put(templates::decide))
         .with_state(house)
