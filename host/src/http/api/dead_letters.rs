@@ -118,7 +118,7 @@ pub struct DeadLetterQuery {
 }
 
 /// List dead letters
-#[utoipa::path(get, path = "/dead-letters", tag = "dead letters", responses((status = 200, description = "Oldest first", body = DeadLetterList)))]
+#[utoipa::path(get, path = "/dead-letters", tag = "dead letters", params(DeadLetterQuery), responses((status = 200, description = "Oldest first", body = DeadLetterList)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,

@@ -76,7 +76,7 @@ pub struct AttemptQuery {
 }
 
 /// List an endpoint's attempts
-#[utoipa::path(get, path = "/endpoints/{id}/attempts", tag = "endpoints", responses((status = 200, description = "Oldest first", body = AttemptList)))]
+#[utoipa::path(get, path = "/endpoints/{id}/attempts", tag = "endpoints", params(AttemptQuery), responses((status = 200, description = "Oldest first", body = AttemptList)))]
 pub async fn attempts(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -258,7 +258,7 @@ pub struct ResendList {
 }
 
 /// List an endpoint's resends
-#[utoipa::path(get, path = "/endpoints/{id}/resends", tag = "endpoints", responses((status = 200, description = "Oldest first", body = ResendList)))]
+#[utoipa::path(get, path = "/endpoints/{id}/resends", tag = "endpoints", params(Page), responses((status = 200, description = "Oldest first", body = ResendList)))]
 pub async fn resends(
     State(house): State<Arc<House>>,
     caller: Caller,
