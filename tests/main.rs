@@ -5,14 +5,19 @@
 #[macro_use]
 mod support;
 
+mod accounts;
 mod bad_input;
+mod billing;
 mod chain;
 mod commands;
+mod conversations;
 mod crash;
+mod departments;
 mod effects;
 mod endpoints;
 mod errors;
 mod fuzz;
+mod history;
 mod hostile;
 mod hotswap;
 mod identity;
@@ -25,6 +30,7 @@ mod order;
 mod outbox;
 mod path;
 mod phone;
+mod quota;
 mod scopes;
 mod state;
 mod store;

@@ -155,6 +155,7 @@ fn incoming(chat: usize, text: &str) -> Incoming {
         name: String::new(),
         content: Content::text(text),
         reply_to: String::new(),
+        referral: None,
         provider_id: None,
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::model::{Account, AccountState, ChannelType, Content, Inbound, Millis};
+use crate::model::{Account, AccountState, ChannelType, Content, Inbound, Millis, Past};
 
 /// A kind of account: how its messages leave, and how it connects.
 #[async_trait]
@@ -31,6 +31,10 @@ pub trait Channel: Send + Sync {
 
     /// Disconnect.
     async fn close(&self, account: &Account);
+
+    /// Forget the login, as the phone does when it is told to. Who asks stores that the account is
+    /// closed.
+    async fn log_out(&self, account: &Account);
 
     /// The text of the QR code to scan now, and until when it holds; `None` when none is pending.
     fn qr(&self, account_id: &str) -> Option<(String, Millis)>;
@@ -95,6 +99,10 @@ pub trait Intake: Send + Sync {
         reason: &str,
         phone: Option<&str>,
     ) -> anyhow::Result<()>;
+
+    /// Store messages that a phone brings along at its login, newest first, a set at a time; `last`:
+    /// no other follows. False where the account takes no more.
+    async fn history(&self, account_id: &str, past: &[Past], last: bool) -> anyhow::Result<bool>;
 }
 
 /// The channels of this host, by type.

@@ -1,8 +1,10 @@
 //! The stages that a message passes. They talk through committed rows only: each claims, works, and
 //! settles in one transaction, and wakes those who may find something new.
 
+pub mod accounts;
 pub mod batch;
 pub mod bulk;
+pub mod conversations;
 pub mod dispatch;
 pub mod effect;
 pub mod folder;
@@ -59,6 +61,8 @@ pub struct House {
     pub depot: Depot,
     /// Where the API's messages come together.
     pub sends: Batcher<Queuer>,
+    /// Which accounts were heard from, and which were asked.
+    pub pulses: accounts::Pulses,
 }
 
 /// How often a stage looks again although nobody woke it: a safety net on one machine, and the
@@ -86,6 +90,7 @@ impl House {
             wake: Wake::default(),
             depot,
             sends: Batcher::start(Arc::new(Queuer(house.clone()))),
+            pulses: accounts::Pulses::default(),
         })
     }
 
@@ -130,6 +135,7 @@ pub struct Wake {
     pub notify: Notify,
     pub timers: Notify,
     pub statuses: Notify,
+    pub accounts: Notify,
     pub bulk: Notify,
     /// Counts commits: for streams and the phone page.
     pub committed: watch::Sender<u64>,
@@ -143,14 +149,15 @@ impl Wake {
             notify: Notify::new(),
             timers: Notify::new(),
             statuses: Notify::new(),
+            accounts: Notify::new(),
             bulk: Notify::new(),
             committed: watch::Sender::new(0),
         }
     }
 
     pub fn all(&self) {
-        let Self { dispatch, outbox, notify, timers, statuses, bulk, .. } = self;
-        for stage in [dispatch, outbox, notify, timers, statuses, bulk] {
+        let Self { dispatch, outbox, notify, timers, statuses, accounts, bulk, .. } = self;
+        for stage in [dispatch, outbox, notify, timers, statuses, accounts, bulk] {
             stage.notify_one();
         }
         self.committed.send_modify(|count| *count += 1);

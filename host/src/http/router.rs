@@ -15,8 +15,8 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterE
 use utoipa_axum::routes;
 
 use super::api::{
-    accounts, apps, bulk, chats, contacts, dead_letters, endpoints, events, keys, me, media,
-    messages, plugins, queue, team, users,
+    accounts, apps, billing, bulk, business_accounts, chats, contacts, dead_letters, departments,
+    endpoints, events, keys, me, media, messages, plugins, queue, team, users,
 };
 use super::auth::{self, Gate};
 use super::error::ApiError;
@@ -60,10 +60,28 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
         (AccountsRead, routes!(accounts::list)),
         (AccountsWrite, routes!(accounts::create)),
         (AccountsRead, routes!(accounts::get)),
-        (AccountsWrite, routes!(accounts::rename)),
+        (AccountsWrite, routes!(accounts::change)),
+        (AccountsWrite, routes!(accounts::delete)),
+        (AccountsWrite, routes!(accounts::archive)),
+        (AccountsWrite, routes!(accounts::unarchive)),
+        (AccountsWrite, routes!(accounts::logout)),
         (AccountsWrite, routes!(accounts::open)),
         (AccountsWrite, routes!(accounts::close)),
         (AccountsRead, routes!(accounts::qr)),
+        (AccountsRead, routes!(business_accounts::list)),
+        (AccountsWrite, routes!(business_accounts::create)),
+        (AccountsRead, routes!(business_accounts::get)),
+        (AccountsWrite, routes!(business_accounts::rename)),
+        (AccountsWrite, routes!(business_accounts::delete)),
+        (AccountsRead, routes!(departments::list)),
+        (AccountsWrite, routes!(departments::create)),
+        (AccountsRead, routes!(departments::get)),
+        (AccountsWrite, routes!(departments::rename)),
+        (AccountsWrite, routes!(departments::delete)),
+        (BillingRead, routes!(billing::usage)),
+        (BillingRead, routes!(billing::statement)),
+        (BillingRead, routes!(billing::preview)),
+        (BillingRead, routes!(billing::ledger)),
         (MessagesSend, routes!(messages::send)),
         (MessagesRead, routes!(messages::list)),
         (MessagesRead, routes!(messages::search)),

@@ -51,6 +51,9 @@ impl EventKind {
     pub const CONTACT_UPDATED: &'static str = "contact.updated";
     pub const CHAT_ASSIGNED: &'static str = "chat.assigned";
     pub const ACCOUNT_STATE: &'static str = "account.state";
+    pub const ACCOUNT_DELETED: &'static str = "account.deleted";
+    pub const USAGE_LOW: &'static str = "usage.low";
+    pub const USAGE_EXHAUSTED: &'static str = "usage.exhausted";
     pub const TIMER_FIRED: &'static str = "timer.fired";
     pub const WEBHOOK_RECEIVED: &'static str = "webhook.received";
     pub const PLUGIN_SUSPENDED: &'static str = "plugin.suspended";
@@ -87,6 +90,47 @@ pub struct InboundMessage {
     pub content: Content,
     /// The channel's id of the message that it answers; empty where none.
     pub reply_to: String,
+    /// The advertisement that brought the customer, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referral: Option<Referral>,
+}
+
+/// An advertisement or a post whose button opened the chat.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Referral {
+    /// `ad` or `post`; a plain link is neither.
+    pub source_type: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source_id: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source_url: String,
+}
+
+impl Referral {
+    /// Whether the conversation that it opens is free: only what was placed through the network's
+    /// own advertising is.
+    pub fn is_free_entry(&self) -> bool {
+        matches!(self.source_type.as_str(), "ad" | "post")
+    }
+}
+
+/// A message from a phone's history: no news.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Past {
+    /// The channel's id: the same one twice is the same message.
+    pub provider_id: String,
+    /// The customer, E.164, with the plus.
+    pub phone: String,
+    /// The name that the phone knows the customer by; empty where unknown.
+    #[serde(default)]
+    pub name: String,
+    /// Whether we wrote it.
+    #[serde(default)]
+    pub from_me: bool,
+    pub at: Millis,
+    pub content: Content,
 }
 
 /// What became of a message that we sent.

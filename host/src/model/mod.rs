@@ -2,25 +2,33 @@
 
 mod access;
 mod account;
+mod billing;
 mod card;
 mod content;
+mod conversation;
 mod effect;
 mod event;
 mod interactive;
+mod period;
 mod queue;
 mod words;
 
 pub use access::{ApiScope, Role, scope_words, scopes_as_text, scopes_from_text};
 pub use account::{Account, AccountSettings};
+pub use billing::{Bracket, Money, graduated, marginal};
 pub use card::Card;
 pub use content::{Content, ContentError, Location, Media, Reaction};
+pub use conversation::{Conversation, Opening, Tally, opening, pricing};
 pub use effect::{Effect, Recipient, Scope, SendOptions, TimerSpec};
-pub use event::{Event, EventKind, Inbound, InboundMessage, InboundStatus, MAX_DEPTH};
+pub use event::{
+    Event, EventKind, Inbound, InboundMessage, InboundStatus, MAX_DEPTH, Past, Referral,
+};
 pub use interactive::{Button, Interactive, Reply, Row, Section};
+pub use period::{Period, month_of, parse_month};
 pub use queue::{QuietHours, WarmUp, minute_of_day};
 pub use words::{
-    AccountState, ChannelType, Direction, FaultClass, InstallState, JobKind, OptIn, PayloadFormat,
-    ResendState, Status,
+    AccountState, ChannelType, Direction, FaultClass, Health, InstallState, JobKind, LedgerKind,
+    OptIn, Origin, PayloadFormat, Pricing, Removal, ResendState, Status, Tier,
 };
 
 use serde::{Deserialize, Serialize};

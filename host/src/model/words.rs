@@ -68,6 +68,58 @@ words! {
 }
 
 words! {
+    /// What an account may do, and what it costs.
+    Tier {
+        /// As many messages as it likes, and the phone's history.
+        UnlimitedMsgChatHistory = "unlimited_msg_chat_history",
+        /// As many messages as it likes.
+        UnlimitedMsgNoChatHistory = "unlimited_msg_no_chat_history",
+        /// So many messages a month.
+        LimitedMsgNoChatHistory = "limited_msg_no_chat_history",
+    }
+}
+
+words! {
+    /// Whether an open account is heard from.
+    Health { Ok = "ok", Degraded = "degraded" }
+}
+
+words! {
+    /// What of an account's data is being removed.
+    Removal {
+        Nothing = "",
+        /// What came with the phone's history.
+        Synced = "synced",
+        /// All messages and chats but notes.
+        Archive = "archive",
+        All = "all",
+    }
+}
+
+words! {
+    /// What a row of the ledger says.
+    LedgerKind {
+        Purchase = "purchase", Renewal = "renewal", TierChange = "tier_change", Archive = "archive",
+        Delete = "delete", Reset = "reset",
+    }
+}
+
+words! {
+    /// Who opened a conversation.
+    Origin {
+        BusinessInitiated = "business_initiated",
+        UserInitiated = "user_initiated",
+        /// By a click on an advertisement.
+        ReferralConversion = "referral_conversion",
+    }
+}
+
+words! {
+    /// What a conversation costs.
+    Pricing { Paid = "paid", FreeTier = "free_tier", FreeEntryPoint = "free_entry_point" }
+}
+
+words! {
     Direction { In = "in", Out = "out" }
 }
 
@@ -110,6 +162,8 @@ words! {
         Notify = "notify",
         /// A status that matched no message yet.
         Status = "status",
+        /// Data of an account that is being removed.
+        Account = "account",
         /// A range of events on its way to an endpoint once more.
         Resend = "resend",
         /// The next messages of a bulk send.

@@ -102,15 +102,26 @@ pub async fn by_ids(conn: &mut Conn, ids: &[String]) -> sqlx::Result<HashMap<Str
     found.iter().map(|row| Ok((row.text("id")?, from_row(row)?))).collect()
 }
 
-/// A team's chats in order of id, after the one with id `after`.
+/// A team's chats in order of id, after the one with id `after`; those of one department's accounts
+/// where one is named.
 pub async fn list(
     conn: &mut Conn,
     team_id: &str,
+    department_id: &str,
     after: &str,
     limit: i64,
 ) -> sqlx::Result<Vec<Chat>> {
     let mut sql = Sql::new("SELECT * FROM chat WHERE team_id = ");
     sql.bind(team_id.to_owned()).push(" AND id > ").bind(after.to_owned());
+    if department_id.is_empty() {
+        sql.push(" AND account_id IN (SELECT id FROM account WHERE deleted_at = 0 AND team_id = ");
+        sql.bind(team_id.to_owned()).push(")");
+    } else {
+        sql.push(
+            " AND account_id IN (SELECT id FROM account WHERE deleted_at = 0 AND department_id = ",
+        );
+        sql.bind(department_id.to_owned()).push(")");
+    }
     sql.push(" ORDER BY id LIMIT ").bind(limit);
     sql.fetch(conn).await?.iter().map(from_row).collect()
 }

@@ -2,6 +2,7 @@
 //! failures on demand, and a journal of every send.
 
 mod behaviour;
+mod history;
 mod journal;
 mod network;
 mod news;
@@ -26,7 +27,9 @@ pub use network::Presence;
 use super::{Channel, Intake, Outgoing, SendError, Sent, Signal};
 use crate::clock::Clock;
 use crate::config;
-use crate::model::{Account, AccountState, Content, Inbound, InboundMessage, Millis};
+use crate::model::{
+    Account, AccountState, Content, Inbound, InboundMessage, Millis, Past, Referral,
+};
 use network::Network;
 use news::News;
 use pairing::Pairing;
@@ -45,6 +48,8 @@ struct Shared {
     clock: Clock,
     network: Mutex<Network>,
     pairings: Mutex<HashMap<String, Pairing>>,
+    /// What each account's phone remembers, newest first.
+    histories: Mutex<HashMap<String, Arc<Vec<Past>>>>,
     intake: RwLock<Option<Arc<dyn Intake>>>,
     /// A receipt is due earlier than any before it.
     owed: Notify,
@@ -70,6 +75,8 @@ pub struct Incoming {
     pub content: Content,
     /// The network's id of the message that it answers or reacts to; empty where none.
     pub reply_to: String,
+    /// The advertisement whose button the customer clicked, where one did.
+    pub referral: Option<Referral>,
     /// The network's id for it, to hand the same message in twice; absent: a new one.
     pub provider_id: Option<String>,
 }
@@ -99,6 +106,7 @@ impl Sandbox {
             clock,
             network: Mutex::new(network),
             pairings: Mutex::default(),
+            histories: Mutex::default(),
             intake: RwLock::new(None),
             owed: Notify::new(),
             changes: watch::Sender::new(0),
@@ -136,6 +144,7 @@ impl Sandbox {
             at: self.shared.clock.now(),
             content: incoming.content,
             reply_to: incoming.reply_to,
+            referral: incoming.referral,
         };
         self.shared.intake()?.receive(vec![Inbound::Message(message)]).await?;
         Ok(provider_id)
@@ -179,6 +188,11 @@ impl Sandbox {
     /// knows that the account is open.
     pub async fn scan(&self, account_id: &str, phone: &str) -> Result<(), SandboxError> {
         self.shared.scan_code(account_id, phone).await
+    }
+
+    /// What the account's phone remembers, and brings along at the next scan.
+    pub fn set_history(&self, account_id: &str, history: Vec<Past>) {
+        self.shared.set_history(account_id, history);
     }
 
     /// What the customer sees of the business: typing, and how far it has read.
@@ -246,6 +260,10 @@ impl Channel for Sandbox {
         if let Err(error) = self.shared.offer(&news).await {
             tracing::warn!(%error, account = account.id, "the host did not store that the account is closed");
         }
+    }
+
+    async fn log_out(&self, account: &Account) {
+        self.shared.end_pairing(&account.id);
     }
 
     fn qr(&self, account_id: &str) -> Option<(String, Millis)> {

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Context;
 
-use crate::flow::{House, record};
+use crate::flow::{House, conversations, record, send};
 use crate::model::{
     Account, Chat, Contact, Content, Direction, Event, EventKind, InboundMessage, Message, Status,
 };
 use crate::store::job::Withdrawn;
-use crate::store::message::{Forward, NewMessage, Options};
+use crate::store::message::{NewMessage, Options};
 use crate::store::team::Numbers;
-use crate::store::{Conn, chat, contact, job, message};
+use crate::store::{Conn, chat, contact, message};
 
 /// Write a set. Gives the lanes to promote, and what must be held until the commit has ended.
 pub async fn store(
@@ -40,6 +40,7 @@ pub async fn store(
     let stored = message::insert(conn, &new).await?;
     new.retain(|new| stored.contains(&new.message.id));
     touch(conn, house, items, &contacts, &new).await?;
+    conversations::opened_by_customers(house, conn, items, &new).await?;
     let withdrawn = cancel_if_replied(house, conn, &new).await?;
     let mut lanes = record_received(house, conn, &new).await?;
     lanes.extend(withdrawn.iter().flat_map(|withdrawn| withdrawn.lanes.clone()));
@@ -213,11 +214,7 @@ async fn cancel_if_replied(
     if doomed.is_empty() {
         return Ok(None);
     }
-    let withdrawn = job::withdraw(&house.store, conn, &doomed, house.clock.now()).await?;
-    let moves: Vec<Forward> =
-        withdrawn.subjects.iter().map(|id| Forward::to(id, Status::Cancelled)).collect();
-    message::forward(conn, &moves).await?;
-    Ok(Some(withdrawn))
+    Ok(Some(send::withdraw(house, conn, &doomed).await?))
 }
 
 /// One event for each new message. Its cursor is the message's own place: they were drawn together.

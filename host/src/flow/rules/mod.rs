@@ -3,7 +3,9 @@
 //! Each rule is a function of what is known of a message. A rule that counts (quotas) is no such
 //! function and writes rows of its own.
 
-use crate::model::{Account, Chat, Contact, Content, Millis, OptIn};
+pub mod quota;
+
+use crate::model::{Account, AccountState, Chat, Contact, Content, Millis, OptIn};
 
 /// Why a message may not be sent: a stable code, and what to do.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -39,7 +41,24 @@ pub fn check(case: &Case<'_>) -> Result<(), Refused> {
         // A note never leaves.
         return Ok(());
     }
+    account(case)?;
     consent(case)
+}
+
+fn account(case: &Case<'_>) -> Result<(), Refused> {
+    if case.account.is_archived() {
+        return Err(archived());
+    }
+    if case.account.state == AccountState::Close && case.due_at <= case.now {
+        let hint = "this account is closed: open it and scan its QR code, or send at a later time";
+        return Err(refuse("account_closed", hint));
+    }
+    Ok(())
+}
+
+fn archived() -> Refused {
+    let hint = "this account is archived: unarchive it, which buys it anew, or send from another";
+    refuse("account_archived", hint)
 }
 
 fn consent(case: &Case<'_>) -> Result<(), Refused> {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use super::messages::{MessageList, views};
+use super::messages::{MessageList, seen, views};
 use crate::flow::{House, record, send};
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
@@ -32,8 +32,23 @@ fn view(chat: &Chat) -> Value {
     })
 }
 
-async fn own(conn: &mut Conn, team_id: &str, id: &str) -> Result<Chat, ApiError> {
-    chat::get(conn, team_id, id).await?.ok_or_else(|| ApiError::not_found("chat", id))
+async fn own(conn: &mut Conn, caller: &Caller, id: &str) -> Result<Chat, ApiError> {
+    let missing = || ApiError::not_found("chat", id);
+    let chat = chat::get(conn, &caller.team_id, id).await?.ok_or_else(missing)?;
+    seen(conn, caller, &chat.account_id).await.map_err(|_| missing())?;
+    Ok(chat)
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ChatQuery {
+    /// Only chats of this department's accounts.
+    #[serde(default)]
+    department: String,
+    #[serde(default)]
+    cursor: String,
+    limit: Option<i64>,
 }
 
 /// List chats.
@@ -41,10 +56,16 @@ async fn own(conn: &mut Conn, team_id: &str, id: &str) -> Result<Chat, ApiError>
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,
-    Query(page): Query<Page>,
+    Query(query): Query<ChatQuery>,
 ) -> Answer {
+    let page = Page::new(query.cursor, query.limit);
+    let Some(department) = caller.within(query.department) else {
+        return Ok(listed("chats", Vec::new(), None));
+    };
     let mut conn = house.store.read().await?;
-    let mut chats = chat::list(&mut conn, &caller.team_id, page.cursor(), page.fetch()).await?;
+    let after = page.cursor();
+    let mut chats =
+        chat::list(&mut conn, &caller.team_id, &department, after, page.fetch()).await?;
     let next = page.cut(&mut chats, |chat| chat.id.clone());
     Ok(listed("chats", chats.iter().map(view).collect(), next))
 }
@@ -56,7 +77,7 @@ pub async fn get(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Answer {
-    Ok(axum::Json(view(&own(&mut *house.store.read().await?, &caller.team_id, &id).await?)))
+    Ok(axum::Json(view(&own(&mut *house.store.read().await?, &caller, &id).await?)))
 }
 
 /// Newest first.
@@ -68,7 +89,7 @@ pub async fn messages(
     Query(page): Query<Page>,
 ) -> Result<axum::Json<MessageList>, ApiError> {
     let mut conn = house.store.read().await?;
-    own(&mut conn, &caller.team_id, &id).await?;
+    own(&mut conn, &caller, &id).await?;
     let mut found =
         message::history(&mut conn, &caller.team_id, &id, page.cursor(), page.fetch()).await?;
     let next = page.cut(&mut found, |message| message.id.clone());
@@ -100,7 +121,7 @@ pub async fn assign(
         ));
     }
     let reason = short_text(&assignment.reason, "reason", 500)?;
-    hand(&house, &caller.team_id, &id, &who, &reason).await
+    hand(&house, &caller, &id, &who, &reason).await
 }
 
 /// The plugins answer again.
@@ -110,11 +131,12 @@ pub async fn hand_back(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Answer {
-    hand(&house, &caller.team_id, &id, "", "").await
+    hand(&house, &caller, &id, "", "").await
 }
 
-async fn hand(house: &House, team_id: &str, id: &str, who: &str, reason: &str) -> Answer {
-    let chat = own(&mut *house.store.read().await?, team_id, id).await?;
+async fn hand(house: &House, caller: &Caller, id: &str, who: &str, reason: &str) -> Answer {
+    let team_id = &caller.team_id;
+    let chat = own(&mut *house.store.read().await?, caller, id).await?;
     let event = Event {
         id: house.clock.id("evt"),
         team_id: team_id.to_owned(),
@@ -137,7 +159,7 @@ async fn hand(house: &House, team_id: &str, id: &str, who: &str, reason: &str) -
     } else {
         drop(tx);
     }
-    Ok(axum::Json(view(&own(&mut *house.store.read().await?, team_id, id).await?)))
+    Ok(axum::Json(view(&own(&mut *house.store.read().await?, caller, id).await?)))
 }
 
 /// Nothing is unread, and the customer sees it.
@@ -148,7 +170,7 @@ pub async fn mark_read(
     Path(id): Path<String>,
 ) -> Answer {
     let mut conn = house.store.read().await?;
-    own(&mut conn, &caller.team_id, &id).await?;
+    own(&mut conn, &caller, &id).await?;
     let newest = message::history(&mut conn, &caller.team_id, &id, "", 50).await?;
     drop(conn);
     let mut tx = house.store.begin().await?;
@@ -159,5 +181,5 @@ pub async fn mark_read(
         job::insert(&mut tx, signal.as_slice()).await?;
     }
     house.commit(tx).await?;
-    Ok(axum::Json(view(&own(&mut *house.store.read().await?, &caller.team_id, &id).await?)))
+    Ok(axum::Json(view(&own(&mut *house.store.read().await?, &caller, &id).await?)))
 }

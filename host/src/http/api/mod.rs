@@ -2,10 +2,13 @@
 
 pub mod accounts;
 pub mod apps;
+pub mod billing;
 pub mod bulk;
+pub mod business_accounts;
 pub mod chats;
 pub mod contacts;
 pub mod dead_letters;
+pub mod departments;
 pub mod endpoints;
 pub mod events;
 pub mod keys;

@@ -11,7 +11,7 @@ use crate::model::Content;
 use super::{Refusal, Shared, account, phone_number};
 
 /// `POST /sandbox/accounts/{account}/incoming` with `{"from", "type", <type>}` and, where wanted,
-/// `name`, `reply_to` (the network's id) and `id` (the same one twice is the same message).
+/// `name`, `reply_to` (the network's id), `referral` (`source_type`) and `id` (the same one twice is the same message).
 /// Answers `{"id"}` once the message is committed.
 pub(super) async fn write(
     State(house): State<Shared>,
@@ -36,6 +36,13 @@ pub(super) fn parse(body: Value) -> Result<Incoming, Refusal> {
     let name = take(&mut body, "name")?.unwrap_or_default();
     let reply_to = take(&mut body, "reply_to")?.unwrap_or_default();
     let provider_id = take(&mut body, "id")?.filter(|id| !id.is_empty());
+    let referral = match body.remove("referral") {
+        None | Some(Value::Null) => None,
+        Some(referral) => Some(
+            serde_json::from_value(referral)
+                .map_err(|error| Refusal::invalid(format!("referral: {error}")))?,
+        ),
+    };
     if [Some(&name), Some(&reply_to), provider_id.as_ref()]
         .into_iter()
         .flatten()
@@ -44,7 +51,7 @@ pub(super) fn parse(body: Value) -> Result<Incoming, Refusal> {
         return Err(Refusal::invalid("name, reply_to and id: at most 256 bytes each"));
     }
     let content = content(body)?;
-    Ok(Incoming { from, name, content, reply_to, provider_id })
+    Ok(Incoming { from, name, content, reply_to, referral, provider_id })
 }
 
 fn content(body: Map<String, Value>) -> Result<Content, Refusal> {

@@ -2,6 +2,7 @@
 //! in the browser. It has no login of its own: it is for development, tests and the demo.
 
 mod accounts;
+mod history;
 mod incoming;
 mod page;
 mod refusal;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use tokio::sync::watch;
 
 use crate::channel::sandbox::Sandbox;
@@ -66,6 +67,7 @@ pub fn routes<S: Clone + Send + Sync + 'static>(house: Arc<dyn House>) -> Router
         .route("/sandbox/accounts/{account}/qr", get(accounts::qr))
         .route("/sandbox/accounts/{account}/qr.svg", get(accounts::qr_svg))
         .route("/sandbox/accounts/{account}/scan", post(accounts::scan))
+        .route("/sandbox/accounts/{account}/history", put(history::set))
         .route("/sandbox/accounts/{account}/chats/{phone}/stream", get(stream::chat))
         .with_state(house)
 }

@@ -10,6 +10,7 @@ async fn a_customer_s_message_is_accepted_only_once_the_host_has_it() {
         name: "Ana".into(),
         content: Content::text("hi"),
         reply_to: String::new(),
+        referral: None,
         provider_id: Some("wamid.1".into()),
     };
     rig.sandbox.incoming("acc_1", hello()).await.expect_err("not started");

@@ -202,6 +202,10 @@ impl Intake for Memory {
         });
         Ok(())
     }
+
+    async fn history(&self, _: &str, _: &[crate::model::Past], _: bool) -> anyhow::Result<bool> {
+        Ok(false)
+    }
 }
 
 struct Rig {
