@@ -151,7 +151,7 @@ type Whole = Result<Bytes, axum::extract::rejection::BytesRejection>;
 ///
 /// With the `.wasm` file as the body: install it, or upgrade the install of this plugin that there is.
 #[utoipa::path(
-    post, path = "/plugins", tag = "plugins",
+    post, path = "/plugins", tag = "plugins", params(InstallOptions),
     request_body(content = PluginFile, content_type = "application/wasm"),
     responses(
         (status = 201, description = "Installed", body = PluginView),
