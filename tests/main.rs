@@ -5,18 +5,22 @@
 #[macro_use]
 mod support;
 
+mod bulk;
 mod chain;
 mod crash;
 mod effects;
 mod hostile;
 mod hotswap;
 mod intake;
+mod media;
+mod messages;
 mod nodes;
 mod notify;
 mod order;
 mod outbox;
 mod path;
 mod phone;
+mod queue;
 mod state;
 mod store;
 mod surface;

@@ -54,7 +54,11 @@ async fn tick(house: &House) -> anyhow::Result<usize> {
     let mut failed = false;
     for job in jobs {
         if let Err(error) = step(house, &job).await {
-            tracing::error!(bulk = job.subject_id, error = format!("{error:#}"), "a bulk send waits");
+            tracing::error!(
+                bulk = job.subject_id,
+                error = format!("{error:#}"),
+                "a bulk send waits"
+            );
             job::give_back(&house.store, [job.id.as_str()]).await;
             failed = true;
         } else {
@@ -272,7 +276,8 @@ mod tests {
 
     #[test]
     fn each_recipient_has_words_of_their_own() {
-        let template = json!({ "type": "text", "text": "Hi {{name}}, {{ what }} is {{missing}} {{" });
+        let template =
+            json!({ "type": "text", "text": "Hi {{name}}, {{ what }} is {{missing}} {{" });
         let variables = BTreeMap::from([
             ("name".to_owned(), "{{what}}".to_owned()),
             ("what".to_owned(), "it".to_owned()),

@@ -70,7 +70,10 @@ fn not_pending(message: &Message) -> Refused {
     let status = message.status;
     refuse(
         "not_pending",
-        format!("message {:?} cannot be changed any more: it is {status}, or being sent now", message.id),
+        format!(
+            "message {:?} cannot be changed any more: it is {status}, or being sent now",
+            message.id
+        ),
     )
 }
 
@@ -88,7 +91,8 @@ pub async fn retry(
     let mut numbers = team::draw(&mut tx, &BTreeMap::from([(team_id.to_owned(), 1)])).await?;
     let Some(found) = message::get(&mut tx, team_id, id).await? else { return Ok(None) };
     if !message::retry(&mut tx, team_id, id, now).await? {
-        let text = format!("message {id:?} is {}: only one that failed is sent once more", found.status);
+        let text =
+            format!("message {id:?} is {}: only one that failed is sent once more", found.status);
         return Ok(Some(Err(refuse("not_failed", text))));
     }
     let job = Job {
@@ -137,7 +141,10 @@ pub async fn mark_read(
     team::draw(&mut tx, &BTreeMap::from([(team_id.to_owned(), 1)])).await?;
     let Some(found) = message::get(&mut tx, team_id, id).await? else { return Ok(None) };
     if found.direction != Direction::In {
-        return Ok(Some(Err(refuse("not_incoming", "only what a customer wrote can be marked as read"))));
+        return Ok(Some(Err(refuse(
+            "not_incoming",
+            "only what a customer wrote can be marked as read",
+        ))));
     }
     let signal = super::send::read_signal(house, &mut tx, team_id, id).await?;
     job::insert(&mut tx, signal.as_slice()).await?;

@@ -42,9 +42,10 @@ pub async fn check(
 pub fn schedule(house: &House, due_at: Option<Millis>) -> Result<(), Refused> {
     let (limits, now) = (&house.config.limits, house.clock.now());
     match due_at {
-        Some(due_at) if due_at < now - limits.schedule_past => {
-            Err(refuse("schedule_in_past", "scheduleAt has passed: give a moment to come, or leave it out"))
-        }
+        Some(due_at) if due_at < now - limits.schedule_past => Err(refuse(
+            "schedule_in_past",
+            "scheduleAt has passed: give a moment to come, or leave it out",
+        )),
         Some(due_at) if due_at > now + limits.schedule_ahead => {
             let days = limits.schedule_ahead / 86_400_000;
             Err(refuse("schedule_too_far", format!("scheduleAt is more than {days} days ahead")))
@@ -93,11 +94,7 @@ pub async fn file(
     Ok(checked.map_err(|problem| refuse(problem.code(), format!("{}: {problem}", content.kind()))))
 }
 
-async fn is_repeat(
-    conn: &mut Conn,
-    request: &Request,
-    case: &Case<'_>,
-) -> anyhow::Result<bool> {
+async fn is_repeat(conn: &mut Conn, request: &Request, case: &Case<'_>) -> anyhow::Result<bool> {
     let Some(client_id) = &request.client_id else { return Ok(false) };
     let found = message::by_client_id(conn, &request.team_id, &case.account.id, client_id).await?;
     Ok(found.is_some())

@@ -58,7 +58,14 @@ mod tests {
     fn a_choice_is_made_once_and_for_all() {
         let said = spin("{Hi|Hello} {dear {Ann|Bob}|you}!", "msg_1");
         assert_eq!(said, spin("{Hi|Hello} {dear {Ann|Bob}|you}!", "msg_1"));
-        let all = ["Hi dear Ann!", "Hi dear Bob!", "Hi you!", "Hello dear Ann!", "Hello dear Bob!", "Hello you!"];
+        let all = [
+            "Hi dear Ann!",
+            "Hi dear Bob!",
+            "Hi you!",
+            "Hello dear Ann!",
+            "Hello dear Bob!",
+            "Hello you!",
+        ];
         assert!(all.contains(&said.as_str()), "{said}");
         let others: std::collections::BTreeSet<String> =
             (0..50).map(|n| spin("{Hi|Hello}", &format!("msg_{n}"))).collect();

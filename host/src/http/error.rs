@@ -31,7 +31,14 @@ const DAY: i64 = 24 * 60 * 60 * 1000;
 
 impl ApiError {
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), details: Vec::new(), retry_after: None, day: None }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            details: Vec::new(),
+            retry_after: None,
+            day: None,
+        }
     }
 
     /// 400 `invalid_request`: the field, and what it should be.
@@ -79,7 +86,11 @@ impl ApiError {
         let ends = (now.div_euclid(DAY) + 1) * DAY / 1000;
         let retry_after = Some((ends - now.div_euclid(1000)).max(1));
         let day = Some((limit, ends));
-        Self { retry_after, day, ..Self::new(StatusCode::TOO_MANY_REQUESTS, "daily_limit", message) }
+        Self {
+            retry_after,
+            day,
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "daily_limit", message)
+        }
     }
 
     /// 500 `internal`, without detail.
@@ -160,8 +171,8 @@ impl From<Refused> for ApiError {
                 tracing::error!(error = refused.message, "a send could not be queued");
                 return Self::internal();
             }
-            "opted_out" | "quota" | "window_closed" | "account_closed" | "not_pending" | "not_failed"
-            | "still_pending" | "not_incoming" | "bulk_over" => StatusCode::CONFLICT,
+            "opted_out" | "quota" | "window_closed" | "account_closed" | "not_pending"
+            | "not_failed" | "still_pending" | "not_incoming" | "bulk_over" => StatusCode::CONFLICT,
             "daily_limit" => StatusCode::TOO_MANY_REQUESTS,
             "media_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::BAD_REQUEST,

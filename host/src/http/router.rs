@@ -15,7 +15,8 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterE
 use utoipa_axum::routes;
 
 use super::api::{
-    accounts, bulk, chats, contacts, dead_letters, endpoints, events, keys, media, messages, plugins, queue,
+    accounts, bulk, chats, contacts, dead_letters, endpoints, events, keys, media, messages,
+    plugins, queue,
 };
 use super::auth::{self, Gate};
 use super::error::ApiError;

@@ -135,15 +135,19 @@ impl Card {
         if self.title().trim().is_empty() {
             return refuse("contacts", "a card needs name.formatted_name, or displayName");
         }
-        let parts =
-            [self.phones.len(), self.emails.len(), self.urls.len(), self.addresses.len()];
+        let parts = [self.phones.len(), self.emails.len(), self.urls.len(), self.addresses.len()];
         if parts.into_iter().any(|count| count > MAX_PARTS) {
-            return refuse("contacts", format!("at most {MAX_PARTS} phones, emails, urls and addresses each"));
+            return refuse(
+                "contacts",
+                format!("at most {MAX_PARTS} phones, emails, urls and addresses each"),
+            );
         }
         if self.display_name.is_some() && self.phone_number.is_none() {
             return refuse("contacts", "a card with displayName needs phoneNumber");
         }
         let emails = self.emails.iter().map(|email| email.email.as_str());
-        self.words().chain(emails).try_for_each(|word| at_most("contacts", "a text", word, MAX_WORD))
+        self.words()
+            .chain(emails)
+            .try_for_each(|word| at_most("contacts", "a text", word, MAX_WORD))
     }
 }

@@ -204,7 +204,9 @@ impl Content {
         }
         match self {
             Self::Location { location } => {
-                parts.extend([&location.name, &location.address].into_iter().flatten().map(String::as_str));
+                parts.extend(
+                    [&location.name, &location.address].into_iter().flatten().map(String::as_str),
+                );
             }
             Self::Contacts { contacts } => parts.extend(contacts.iter().flat_map(Card::words)),
             _ => {}
@@ -242,7 +244,8 @@ impl Content {
 impl Media {
     pub fn from_source(source: impl Into<String>) -> Self {
         let source = source.into();
-        let is_url = ["http://", "https://", "data:"].iter().any(|scheme| source.starts_with(scheme));
+        let is_url =
+            ["http://", "https://", "data:"].iter().any(|scheme| source.starts_with(scheme));
         let (url, id) = if is_url { (Some(source), None) } else { (None, Some(source)) };
         Self { url, id, ..Self::default() }
     }
@@ -274,13 +277,17 @@ fn check_url(field: &'static str, url: &str) -> Result<(), ContentError> {
     at_most(field, "url", url, MAX_URL)?;
     let parsed = url::Url::parse(url).ok();
     let fits = parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    if fits { Ok(()) } else { refuse(field, "url: give an address that begins with https:// or http://") }
+    if fits {
+        Ok(())
+    } else {
+        refuse(field, "url: give an address that begins with https:// or http://")
+    }
 }
 
 impl Location {
     fn check(&self) -> Result<(), ContentError> {
-        let on_globe = (-90.0..=90.0).contains(&self.latitude)
-            && (-180.0..=180.0).contains(&self.longitude);
+        let on_globe =
+            (-90.0..=90.0).contains(&self.latitude) && (-180.0..=180.0).contains(&self.longitude);
         if !on_globe {
             return refuse("location", "latitude -90 to 90, longitude -180 to 180");
         }
@@ -305,7 +312,8 @@ mod tests {
     use super::*;
 
     fn checked(content: Value) -> Result<(), String> {
-        let content: Content = serde_json::from_value(content).map_err(|error| error.to_string())?;
+        let content: Content =
+            serde_json::from_value(content).map_err(|error| error.to_string())?;
         content.check().map_err(|error| error.to_string())
     }
 
@@ -335,10 +343,22 @@ mod tests {
             (json!({ "type": "audio", "audio": { "id": "a", "caption": "b" } }), "caption"),
             (json!({ "type": "contacts", "contacts": [] }), "card"),
             (json!({ "type": "contacts", "contacts": [{ "phoneNumber": "+1" }] }), "name"),
-            (json!({ "type": "contacts", "contacts": [{ "displayName": "A", "fax": "1" }] }), "fax"),
-            (json!({ "type": "location", "location": { "latitude": 91, "longitude": 0 } }), "latitude"),
-            (json!({ "type": "interactive", "interactive": { "text": "a", "buttons": [{ "id": "1", "title": "x".repeat(21) }] } }), "20"),
-            (json!({ "type": "interactive", "interactive": { "text": "a", "buttons": [{ "id": "1", "title": "a" }, { "id": "1", "title": "b" }] } }), "twice"),
+            (
+                json!({ "type": "contacts", "contacts": [{ "displayName": "A", "fax": "1" }] }),
+                "fax",
+            ),
+            (
+                json!({ "type": "location", "location": { "latitude": 91, "longitude": 0 } }),
+                "latitude",
+            ),
+            (
+                json!({ "type": "interactive", "interactive": { "text": "a", "buttons": [{ "id": "1", "title": "x".repeat(21) }] } }),
+                "20",
+            ),
+            (
+                json!({ "type": "interactive", "interactive": { "text": "a", "buttons": [{ "id": "1", "title": "a" }, { "id": "1", "title": "b" }] } }),
+                "twice",
+            ),
             (json!({ "type": "text", "text": "a\u{0}b" }), "NUL"),
         ] {
             let refused = checked(bad.clone()).expect_err("refused");

@@ -108,7 +108,9 @@ impl Interactive {
         at_most(FIELD, "button", &self.button, 20)?;
         for section in &self.sections {
             at_most(FIELD, "a section's title", &section.title, 24)?;
-            if section.rows.is_empty() || (self.sections.len() > 1 && section.title.trim().is_empty()) {
+            if section.rows.is_empty()
+                || (self.sections.len() > 1 && section.title.trim().is_empty())
+            {
                 return refuse(FIELD, "a section has rows, and a title where there are several");
             }
         }
@@ -125,7 +127,13 @@ impl Interactive {
     }
 }
 
-fn check_choice(what: &str, id: &str, most_id: usize, title: &str, most: usize) -> Result<(), ContentError> {
+fn check_choice(
+    what: &str,
+    id: &str,
+    most_id: usize,
+    title: &str,
+    most: usize,
+) -> Result<(), ContentError> {
     if id.is_empty() || title.trim().is_empty() {
         return refuse(FIELD, format!("a {what} needs an id and a title"));
     }

@@ -52,7 +52,9 @@ impl WarmUp {
     pub fn cap_on(&self, days: i64) -> Option<i64> {
         let days = days.max(0);
         let grown = match (self.step, self.factor) {
-            (Some(step), _) => i64::from(self.start).saturating_add(i64::from(step).saturating_mul(days)),
+            (Some(step), _) => {
+                i64::from(self.start).saturating_add(i64::from(step).saturating_mul(days))
+            }
             (None, Some(factor)) => {
                 let days = i32::try_from(days).unwrap_or(i32::MAX);
                 let grown = f64::from(self.start) * factor.powi(days);
@@ -117,7 +119,10 @@ impl WarmUp {
         match (self.step, self.factor) {
             (Some(1..), None) => Ok(()),
             (None, Some(factor)) if factor > 1.0 && factor <= 10.0 => Ok(()),
-            _ => Err("warmUp: give a step of at least 1, or a factor above 1 and up to 10".to_owned()),
+            _ => {
+                Err("warmUp: give a step of at least 1, or a factor above 1 and up to 10"
+                    .to_owned())
+            }
         }
     }
 }
@@ -131,7 +136,10 @@ mod tests {
         let steps = WarmUp { start: 10, step: Some(5), factor: None, cap: 22 };
         assert_eq!([0, 1, 2, 3].map(|day| steps.cap_on(day)), [Some(10), Some(15), Some(20), None]);
         let doubles = WarmUp { start: 10, step: None, factor: Some(2.0), cap: 50 };
-        assert_eq!([0, 1, 2, 3].map(|day| doubles.cap_on(day)), [Some(10), Some(20), Some(40), None]);
+        assert_eq!(
+            [0, 1, 2, 3].map(|day| doubles.cap_on(day)),
+            [Some(10), Some(20), Some(40), None]
+        );
         assert_eq!(doubles.cap_on(i64::MAX), None);
     }
 

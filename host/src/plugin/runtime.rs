@@ -9,7 +9,6 @@ use tokio::sync::Semaphore;
 use wasmtime::{Engine, Store};
 
 use super::artefact::Artefacts;
-use crate::egress::Egress;
 use super::engine::{self, Ticker};
 use super::gate::Gate;
 use super::invoke::{Answered, Loaded};
@@ -19,6 +18,7 @@ use super::turns::{Turn, Turns};
 use super::{Call, Fault, Outcome, PluginError, Reply, Usage, Verdict, fault, imports};
 use crate::clock::Clock;
 use crate::config::{self, Config};
+use crate::egress::Egress;
 use crate::model::FaultClass;
 
 /// How many new plugins are tried out at once, beside the calls: bringing a better version must not

@@ -135,7 +135,9 @@ pub async fn claim_senders(
 /// account is no longer open, or is paused.
 pub async fn keep_sender(store: &Store, id: &str, until: Millis) -> sqlx::Result<bool> {
     let mut sql = match store.backend {
-        Backend::Sqlite => Sql::new("SELECT id FROM account WHERE state = 'open' AND paused = 0 AND id = "),
+        Backend::Sqlite => {
+            Sql::new("SELECT id FROM account WHERE state = 'open' AND paused = 0 AND id = ")
+        }
         Backend::Postgres => {
             let mut sql = Sql::new("UPDATE account SET sender_until = ");
             sql.bind(until)

@@ -26,7 +26,8 @@ pub struct Sent {
 
 pub async fn sent(conn: &mut Conn, account_id: &str, day: i64) -> sqlx::Result<Sent> {
     let mut sql = Sql::new("SELECT (SELECT MIN(day) FROM account_day WHERE account_id = ");
-    sql.bind(account_id.to_owned()).push(") AS first_day, (SELECT sent FROM account_day WHERE account_id = ");
+    sql.bind(account_id.to_owned())
+        .push(") AS first_day, (SELECT sent FROM account_day WHERE account_id = ");
     sql.bind(account_id.to_owned()).push(" AND day = ").bind(day).push(") AS sent");
     let row = sql.fetch_one(conn).await?;
     let (first_day, count) = match row {

@@ -86,7 +86,11 @@ pub async fn insert_recipients(
         "",
         recipients,
         |row, one| {
-            row.text(bulk_id).add(one.number).text(&one.recipient).text(&one.variables).text(&one.message_id);
+            row.text(bulk_id)
+                .add(one.number)
+                .text(&one.recipient)
+                .text(&one.variables)
+                .text(&one.message_id);
         },
     )
     .await?;

@@ -53,7 +53,11 @@ fn is_alone(c: char) -> bool {
 /// An id as a word that no text has: texts are cut at the underscore.
 fn id_word(id: &str) -> String {
     let mut word = String::from("id_");
-    word.extend(id.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').map(|c| c.to_ascii_lowercase()));
+    word.extend(
+        id.chars()
+            .filter(|c| c.is_ascii_alphanumeric() || *c == '_')
+            .map(|c| c.to_ascii_lowercase()),
+    );
     word
 }
 
@@ -71,9 +75,8 @@ pub async fn add<'a>(
     conn: &mut Conn,
     messages: impl Iterator<Item = &'a NewMessage>,
 ) -> sqlx::Result<()> {
-    let entries: Vec<(&Message, i64, String)> = messages
-        .filter_map(|new| Some((&new.message, new.place, kept(&new.message)?)))
-        .collect();
+    let entries: Vec<(&Message, i64, String)> =
+        messages.filter_map(|new| Some((&new.message, new.place, kept(&new.message)?))).collect();
     insert(conn, &entries).await
 }
 
@@ -107,7 +110,9 @@ pub async fn forget(conn: &mut Conn, ids: &[String]) -> sqlx::Result<()> {
         return Ok(());
     }
     for id in ids {
-        let mut sql = Sql::new("DELETE FROM message_search WHERE rowid IN (SELECT rowid FROM message_search WHERE message_search MATCH ");
+        let mut sql = Sql::new(
+            "DELETE FROM message_search WHERE rowid IN (SELECT rowid FROM message_search WHERE message_search MATCH ",
+        );
         sql.bind(format!("\"{}\"", id_word(id))).push(")");
         sql.execute(conn).await?;
     }
@@ -172,7 +177,8 @@ fn in_sqlite(looked_for: &[String], wanted: Wanted<'_>) -> Sql {
     sql.push(" AND message.team_id = ").bind(wanted.team_id.to_owned());
     if !wanted.before.is_empty() {
         sql.push(" AND message_search.rowid < (SELECT rowid FROM message_search WHERE message_search MATCH ");
-        sql.bind(format!("\"{}\" AND \"{}\"", id_word(wanted.before), id_word(wanted.team_id))).push(")");
+        sql.bind(format!("\"{}\" AND \"{}\"", id_word(wanted.before), id_word(wanted.team_id)))
+            .push(")");
     }
     sql
 }
@@ -183,11 +189,16 @@ fn in_postgres(looked_for: &[String], wanted: Wanted<'_>) -> Sql {
         "SELECT message.* FROM message_search JOIN message ON message.id = message_search.message_id \
          WHERE message_search.terms @@ CAST(",
     );
-    sql.bind(query.join(" & ")).push(" AS tsquery) AND message_search.team_id = ").bind(wanted.team_id.to_owned());
+    sql.bind(query.join(" & "))
+        .push(" AS tsquery) AND message_search.team_id = ")
+        .bind(wanted.team_id.to_owned());
     sql.push(" AND message.team_id = ").bind(wanted.team_id.to_owned());
     if !wanted.before.is_empty() {
         sql.push(" AND message_search.place < (SELECT place FROM message_search AS mark WHERE mark.message_id = ");
-        sql.bind(wanted.before.to_owned()).push(" AND mark.team_id = ").bind(wanted.team_id.to_owned()).push(")");
+        sql.bind(wanted.before.to_owned())
+            .push(" AND mark.team_id = ")
+            .bind(wanted.team_id.to_owned())
+            .push(")");
     }
     sql
 }

@@ -99,7 +99,10 @@ async fn one_team_never_holds_all_places() {
 fn a_block_is_for_the_database_that_it_names() {
     let text = "a\n-- only sqlite\nb\n-- end\nc\n-- only postgres\nd\n-- end\ne\n";
     assert_eq!(own_lines(text, Backend::Sqlite), "a\n-- only sqlite\nb\n-- end\nc\n-- end\ne\n");
-    assert_eq!(own_lines(text, Backend::Postgres), "a\n-- end\nc\n-- only postgres\nd\n-- end\ne\n");
+    assert_eq!(
+        own_lines(text, Backend::Postgres),
+        "a\n-- end\nc\n-- only postgres\nd\n-- end\ne\n"
+    );
     let plain = "no block\nat all";
     assert_eq!(own_lines(plain, Backend::Sqlite), plain);
 }

@@ -18,8 +18,14 @@ mod tests {
 
     #[test]
     fn a_type_and_bytes() {
-        assert_eq!(parse("data:text/plain;base64,aGk="), Some(("text/plain".to_owned(), b"hi".to_vec())));
-        assert_eq!(parse("data:;base64,aGk=").map(|(kind, _)| kind).as_deref(), Some("application/octet-stream"));
+        assert_eq!(
+            parse("data:text/plain;base64,aGk="),
+            Some(("text/plain".to_owned(), b"hi".to_vec()))
+        );
+        assert_eq!(
+            parse("data:;base64,aGk=").map(|(kind, _)| kind).as_deref(),
+            Some("application/octet-stream")
+        );
         for wrong in ["data:text/plain,hi", "data:text/plain;base64,a", "https://a/b", "data:"] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }

@@ -42,7 +42,8 @@ pub async fn prepare(
             None => return Ok(Err(MediaError::NotFound(id.clone()))),
         },
         (None, Some(url)) => {
-            let fetched = fetch(house, &message.team_id, kind, media.filename.as_deref(), url).await;
+            let fetched =
+                fetch(house, &message.team_id, kind, media.filename.as_deref(), url).await;
             match fetched {
                 Ok(row) => row,
                 Err(MediaError::Internal(error)) => return Err(error),
@@ -101,13 +102,16 @@ async fn fetch_from(
             200 => return keep(house, team_id, kind, filename, answer).await,
             301 | 302 | 303 | 307 | 308 => {
                 let next = url.join(answer.header("location")).ok();
-                url = next.filter(|next| matches!(next.scheme(), "http" | "https")).ok_or_else(|| {
-                    MediaError::Unreachable("it redirects to no address".to_owned(), false)
-                })?;
+                url = next.filter(|next| matches!(next.scheme(), "http" | "https")).ok_or_else(
+                    || MediaError::Unreachable("it redirects to no address".to_owned(), false),
+                )?;
             }
             status => {
                 let passes = status >= 500 || status == 429 || status == 408;
-                return Err(MediaError::Unreachable(format!("the address answers {status}"), passes));
+                return Err(MediaError::Unreachable(
+                    format!("the address answers {status}"),
+                    passes,
+                ));
             }
         }
     }
@@ -152,8 +156,8 @@ pub async fn store_data(
     origin: &'static str,
 ) -> Result<MediaRow, MediaError> {
     let parsed = data_url::parse(url);
-    let (mime_type, bytes) = parsed
-        .ok_or_else(|| MediaError::Type("give data as data:<type>;base64,…".to_owned()))?;
+    let (mime_type, bytes) =
+        parsed.ok_or_else(|| MediaError::Type("give data as data:<type>;base64,…".to_owned()))?;
     kind::fits(&house.config.media, kind, &mime_type, bytes.len() as u64)?;
     let new = new(house, team_id, kind, filename, mime_type, origin);
     store(house, new, stream::iter([Ok(Bytes::from(bytes))]).boxed()).await

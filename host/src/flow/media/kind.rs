@@ -33,7 +33,9 @@ pub fn fits(settings: &Media, kind: &str, mime_type: &str, size: u64) -> Result<
     let mime_type = plain(mime_type);
     if !setting.types.iter().any(|known| known == "*" || *known == mime_type) {
         let known = setting.types.join(", ");
-        return Err(MediaError::Type(format!("{mime_type} cannot be sent as {kind}: give one of {known}")));
+        return Err(MediaError::Type(format!(
+            "{mime_type} cannot be sent as {kind}: give one of {known}"
+        )));
     }
     if size > setting.max {
         return Err(MediaError::TooLarge(setting.max));
@@ -82,12 +84,17 @@ fn family(mime_type: &str) -> &str {
 /// What the first bytes are; empty where nothing tells.
 fn seen(first: &[u8]) -> &'static str {
     let begins = |with: &[u8]| first.starts_with(with);
-    let at = |place: usize, with: &[u8]| first.get(place..).is_some_and(|rest| rest.starts_with(with));
+    let at =
+        |place: usize, with: &[u8]| first.get(place..).is_some_and(|rest| rest.starts_with(with));
     if begins(b"\xff\xd8\xff") || begins(b"\x89PNG\r\n\x1a\n") || begins(b"GIF8") || begins(b"BM") {
         "image"
     } else if begins(b"RIFF") && at(8, b"WEBP") {
         "image"
-    } else if begins(b"RIFF") && at(8, b"WAVE") || begins(b"ID3") || begins(b"#!AMR") || begins(b"fLaC") {
+    } else if begins(b"RIFF") && at(8, b"WAVE")
+        || begins(b"ID3")
+        || begins(b"#!AMR")
+        || begins(b"fLaC")
+    {
         "audio"
     } else if begins(b"OggS") || at(4, b"ftyp") || begins(b"\x1a\x45\xdf\xa3") {
         "container"
@@ -127,7 +134,10 @@ mod tests {
         let settings = Config::default().media;
         assert!(fits(&settings, "image", "image/png; x=y", 100).is_ok());
         assert!(matches!(fits(&settings, "image", "image/gif", 100), Err(MediaError::Type(_))));
-        assert!(matches!(fits(&settings, "image", "image/png", 6 << 20), Err(MediaError::TooLarge(_))));
+        assert!(matches!(
+            fits(&settings, "image", "image/png", 6 << 20),
+            Err(MediaError::TooLarge(_))
+        ));
         assert!(fits(&settings, "document", "image/gif", 6 << 20).is_ok());
         assert_eq!(limit_for(&settings, "video/mp4"), 100 << 20);
     }

@@ -20,8 +20,8 @@ use url::Url;
 
 use super::House;
 use super::batch::Batcher;
-use crate::model::{Event, JobKind, Millis};
 use crate::egress::{Egress, EgressError, Request, Response};
+use crate::model::{Event, JobKind, Millis};
 use crate::store::endpoint::Endpoint;
 use crate::store::job::{Job, Wanted};
 use crate::store::{endpoint, event, job};

@@ -5,7 +5,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use chrono::{DateTime, Days, LocalResult, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Timelike, Utc};
+use chrono::{
+    DateTime, Days, LocalResult, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Timelike, Utc,
+};
 use chrono_tz::Tz;
 
 use crate::config::Limits;
@@ -34,7 +36,8 @@ pub fn quiet(account: &Account, sendable: &Sendable, job: &Job, now: Millis) -> 
     let hours = account.settings.quiet_hours.as_ref()?;
     let message = &sendable.message;
     let is_scheduled = message.due_at > message.created_at;
-    let is_answer = sendable.chat.last_inbound_at > 0 && now - sendable.chat.last_inbound_at <= CONVERSATION;
+    let is_answer =
+        sendable.chat.last_inbound_at > 0 && now - sendable.chat.last_inbound_at <= CONVERSATION;
     if job.priority == BULK || (is_scheduled && !is_answer) {
         let until = quiet_until(hours, now)?;
         return Some(Hold { why: QUIET_HOURS, until });
@@ -48,11 +51,16 @@ pub fn quiet_until(hours: &QuietHours, now: Millis) -> Option<Millis> {
     let (from, to) = (minute_of_day(&hours.from)?, minute_of_day(&hours.to)?);
     let local = DateTime::<Utc>::from_timestamp_millis(now)?.with_timezone(&zone);
     let minute = local.hour() * 60 + local.minute();
-    let quiet = if from < to { (from..to).contains(&minute) } else { minute >= from || minute < to };
+    let quiet =
+        if from < to { (from..to).contains(&minute) } else { minute >= from || minute < to };
     if !quiet {
         return None;
     }
-    let day = if minute < to { local.date_naive() } else { local.date_naive().checked_add_days(Days::new(1))? };
+    let day = if minute < to {
+        local.date_naive()
+    } else {
+        local.date_naive().checked_add_days(Days::new(1))?
+    };
     let end = day.and_time(NaiveTime::from_hms_opt(to / 60, to % 60, 0)?);
     moment(zone, end, now)
 }
@@ -66,7 +74,8 @@ fn moment(zone: Tz, mut local: NaiveDateTime, now: Millis) -> Option<Millis> {
             LocalResult::Ambiguous(first, second) => [Some(first), Some(second)],
             LocalResult::None => [None, None],
         };
-        let after = found.into_iter().flatten().map(|at| at.timestamp_millis()).find(|at| *at > now);
+        let after =
+            found.into_iter().flatten().map(|at| at.timestamp_millis()).find(|at| *at > now);
         if after.is_some() {
             return after;
         }
@@ -112,7 +121,8 @@ impl Allowance {
 
 /// The most that may leave an account on a day, and why no more.
 pub fn most(limits: &Limits, account: &Account, sent: &Sent) -> Option<(i64, &'static str)> {
-    let limit = (limits.messages_per_day > 0).then(|| (i64::from(limits.messages_per_day), DAILY_LIMIT));
+    let limit =
+        (limits.messages_per_day > 0).then(|| (i64::from(limits.messages_per_day), DAILY_LIMIT));
     let days = sent.day - sent.first_day.unwrap_or(sent.day);
     let warm_up = account.settings.warm_up.as_ref().and_then(|warm_up| warm_up.cap_on(days));
     let warm_up = warm_up.map(|cap| (cap, WARM_UP));
@@ -136,27 +146,48 @@ mod tests {
     #[test]
     fn a_night_ends_in_the_morning_of_its_zone() {
         let night = hours("21:00", "08:00", "Europe/Berlin");
-        assert_eq!(quiet_until(&night, at("2026-01-05T22:00:00+01:00")), Some(at("2026-01-06T08:00:00+01:00")));
-        assert_eq!(quiet_until(&night, at("2026-01-06T07:59:59+01:00")), Some(at("2026-01-06T08:00:00+01:00")));
+        assert_eq!(
+            quiet_until(&night, at("2026-01-05T22:00:00+01:00")),
+            Some(at("2026-01-06T08:00:00+01:00"))
+        );
+        assert_eq!(
+            quiet_until(&night, at("2026-01-06T07:59:59+01:00")),
+            Some(at("2026-01-06T08:00:00+01:00"))
+        );
         assert_eq!(quiet_until(&night, at("2026-01-06T08:00:00+01:00")), None);
         assert_eq!(quiet_until(&night, at("2026-01-06T20:59:59+01:00")), None);
         let noon = hours("12:00", "13:00", "America/New_York");
-        assert_eq!(quiet_until(&noon, at("2026-07-01T12:30:00-04:00")), Some(at("2026-07-01T13:00:00-04:00")));
+        assert_eq!(
+            quiet_until(&noon, at("2026-07-01T12:30:00-04:00")),
+            Some(at("2026-07-01T13:00:00-04:00"))
+        );
     }
 
     #[test]
     fn the_nights_on_which_the_clock_is_changed_are_shorter_and_longer() {
         let night = hours("21:00", "08:00", "Europe/Berlin");
         // Forward on 29 March 2026, back on 25 October 2026.
-        assert_eq!(quiet_until(&night, at("2026-03-28T22:00:00+01:00")), Some(at("2026-03-29T08:00:00+02:00")));
-        assert_eq!(quiet_until(&night, at("2026-10-24T22:00:00+02:00")), Some(at("2026-10-25T08:00:00+01:00")));
+        assert_eq!(
+            quiet_until(&night, at("2026-03-28T22:00:00+01:00")),
+            Some(at("2026-03-29T08:00:00+02:00"))
+        );
+        assert_eq!(
+            quiet_until(&night, at("2026-10-24T22:00:00+02:00")),
+            Some(at("2026-10-25T08:00:00+01:00"))
+        );
         // An end that does not exist that night is the first moment after it.
         let odd = hours("21:00", "02:30", "Europe/Berlin");
-        assert_eq!(quiet_until(&odd, at("2026-03-29T01:00:00+01:00")), Some(at("2026-03-29T03:00:00+02:00")));
+        assert_eq!(
+            quiet_until(&odd, at("2026-03-29T01:00:00+01:00")),
+            Some(at("2026-03-29T03:00:00+02:00"))
+        );
         // One that comes twice ends it twice.
         let end = quiet_until(&odd, at("2026-10-25T01:00:00+02:00"));
         assert_eq!(end, Some(at("2026-10-25T02:30:00+02:00")));
-        assert_eq!(quiet_until(&odd, at("2026-10-25T02:10:00+01:00")), Some(at("2026-10-25T02:30:00+01:00")));
+        assert_eq!(
+            quiet_until(&odd, at("2026-10-25T02:10:00+01:00")),
+            Some(at("2026-10-25T02:30:00+01:00"))
+        );
     }
 
     proptest! {

@@ -50,7 +50,12 @@ mod tests {
     use crate::config::Config;
 
     fn settings() -> Outbox {
-        let rule = |code: &str, action, wait, attempts| RetryRule { code: code.to_owned(), action, wait, attempts };
+        let rule = |code: &str, action, wait, attempts| RetryRule {
+            code: code.to_owned(),
+            action,
+            wait,
+            attempts,
+        };
         let rules = vec![
             rule("131056", RetryAction::Retry, Some(60_000), Some(2)),
             rule("13*", RetryAction::Fail, None, None),
@@ -62,7 +67,11 @@ mod tests {
     fn the_first_rule_that_fits_counts() {
         let settings = settings();
         let fail = |code: &str| SendError::Fail { code: code.to_owned(), message: String::new() };
-        let retry = |code: &str| SendError::Retry { code: code.to_owned(), message: String::new(), after: None };
+        let retry = |code: &str| SendError::Retry {
+            code: code.to_owned(),
+            message: String::new(),
+            after: None,
+        };
         assert!(matches!(judge(&settings, fail("131056"), true), Left::Retry { .. }));
         assert!(matches!(judge(&settings, retry("130429"), true), Left::Failed { .. }));
         assert!(matches!(judge(&settings, retry("500"), true), Left::Retry { .. }));

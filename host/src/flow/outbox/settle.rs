@@ -117,7 +117,8 @@ fn fate(house: &House, item: &Closing) -> Option<Job> {
     match &item.left {
         Left::Retry { code, after, .. } if job.attempts + 1 < retry::patience(settings, code).0 => {
             let (_, first) = retry::patience(settings, code);
-            let wait = after.unwrap_or_else(|| backoff(first, settings.retry_max.max(first), job.attempts));
+            let wait = after
+                .unwrap_or_else(|| backoff(first, settings.retry_max.max(first), job.attempts));
             // Back in the stage of the claim: this attempt did not arrive, an earlier one still may have.
             Some(Job { attempts: job.attempts + 1, due_at: now + wait, ..job.clone() })
         }

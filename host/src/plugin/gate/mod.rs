@@ -18,9 +18,9 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::config;
+use crate::egress::{Egress, EgressError, HostPattern, Request, Response};
 use crate::model::Event;
 use crate::plugin::Install;
-use crate::egress::{Egress, EgressError, HostPattern, Request, Response};
 
 pub(super) use hooks::Hooks;
 

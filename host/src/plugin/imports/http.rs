@@ -7,9 +7,9 @@ use url::Url;
 
 use super::super::bindings::switchboard::plugin::http as wit;
 use super::super::bindings::switchboard::plugin::types::Error;
-use crate::egress;
 use super::super::fault::Stop;
 use super::super::run::{Halt, Run, answer};
+use crate::egress;
 
 impl wit::Host for Run {
     async fn send(

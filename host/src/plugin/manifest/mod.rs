@@ -15,8 +15,8 @@ pub use carry::{SECTION, embed, extract};
 pub use filter::{On, Pattern, Subscription};
 pub use grants::{Access, Grants};
 
-use crate::egress::HostPattern;
 use crate::config;
+use crate::egress::HostPattern;
 
 /// A plugin's own description, checked by [`Manifest::parse`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

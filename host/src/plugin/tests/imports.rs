@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::egress::Egress;
 use crate::model::OptIn;
 use crate::plugin::bindings::switchboard::plugin::types::Error;
 use crate::plugin::bindings::switchboard::plugin::{
     chats, contacts, delivery, events, messaging, secrets, state, timers,
 };
-use crate::egress::Egress;
 use crate::plugin::gate::Gate;
 use crate::plugin::manifest::Manifest;
 use crate::plugin::run::Run;

@@ -21,7 +21,8 @@ pub use claim::{Leases, Wanted, claim, give_back, recover, release, renew};
 pub(super) use claim::{keep, look};
 pub use queue::{Waiting, of_account, remove_others, retime, waiting};
 pub use waiting::{
-    Reserved, Withdrawn, next_due, remove_waiting, reserve, ripe, set_places, set_subjects, withdraw,
+    Reserved, Withdrawn, next_due, remove_waiting, reserve, ripe, set_places, set_subjects,
+    withdraw,
 };
 
 /// A job as it stands in the table.

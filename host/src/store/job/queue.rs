@@ -19,7 +19,11 @@ pub struct Waiting {
 }
 
 /// How many sends of an account wait, and for what.
-pub async fn waiting(conn: &mut Conn, team_id: &str, account_id: &str) -> sqlx::Result<Vec<Waiting>> {
+pub async fn waiting(
+    conn: &mut Conn,
+    team_id: &str,
+    account_id: &str,
+) -> sqlx::Result<Vec<Waiting>> {
     let mut sql = Sql::new(
         "SELECT held, priority, CASE WHEN place > 0 THEN 1 ELSE 0 END AS placed, COUNT(*) AS jobs, \
          MIN(due_at) AS next_at FROM job WHERE kind = 'send' AND head IN (0, 1) AND subject_id <> '' AND team_id = ",
@@ -55,7 +59,11 @@ pub async fn of_account(
     );
     sql.bind(team_id.to_owned()).push(" AND account_id = ").bind(account_id.to_owned());
     sql.push(" AND id > ").bind(after.to_owned()).push(" ORDER BY id LIMIT ").bind(limit);
-    sql.fetch(conn).await?.iter().map(|row| Ok((Job::from_row(row)?, row.int("lease_until")?))).collect()
+    sql.fetch(conn)
+        .await?
+        .iter()
+        .map(|row| Ok((Job::from_row(row)?, row.int("lease_until")?)))
+        .collect()
 }
 
 /// Let a send be due at another time: now, with the place that it has drawn, or later, without one.

@@ -30,7 +30,9 @@ pub async fn retry(conn: &mut Conn, team_id: &str, id: &str, now: Millis) -> sql
         "UPDATE message SET status = 'pending', rank = 0, provider_id = NULL, sent_at = NULL, \
          error_code = '', error_message = '', due_at = ",
     );
-    sql.bind(now).push(" WHERE rank = 2 AND direction = 'out' AND team_id = ").bind(team_id.to_owned());
+    sql.bind(now)
+        .push(" WHERE rank = 2 AND direction = 'out' AND team_id = ")
+        .bind(team_id.to_owned());
     sql.push(" AND id = ").bind(id.to_owned());
     Ok(sql.execute(conn).await? > 0)
 }

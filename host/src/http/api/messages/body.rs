@@ -89,7 +89,14 @@ struct Envelope {
 }
 
 const OPTIONS: [&str; 9] = [
-    "to", "account", "scheduleAt", "replyTo", "withTyping", "randomizeMessage", "randomize", "cancelIfReplied",
+    "to",
+    "account",
+    "scheduleAt",
+    "replyTo",
+    "withTyping",
+    "randomizeMessage",
+    "randomize",
+    "cancelIfReplied",
     "idempotencyId",
 ];
 
@@ -105,11 +112,16 @@ impl<'de> Deserialize<'de> for NewMessage {
 }
 
 impl NewMessage {
-    fn from_parts(options: Map<String, Value>, content: Map<String, Value>) -> Result<Self, String> {
+    fn from_parts(
+        options: Map<String, Value>,
+        content: Map<String, Value>,
+    ) -> Result<Self, String> {
         // Serde names a wrong type, but not whose it is.
         for (name, value) in &options {
             let fits = match name.as_str() {
-                "withTyping" | "randomizeMessage" | "randomize" | "cancelIfReplied" => value.is_boolean(),
+                "withTyping" | "randomizeMessage" | "randomize" | "cancelIfReplied" => {
+                    value.is_boolean()
+                }
                 "scheduleAt" => value.is_string() || value.is_i64(),
                 _ => value.as_str().is_some_and(|text| !text.contains('\0')),
             };
@@ -218,16 +230,31 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_named() {
         for (body, name) in [
-            (json!({ "to": "+15550100123", "type": "text", "text": "hi", "sheduleAt": "x" }), "sheduleAt"),
+            (
+                json!({ "to": "+15550100123", "type": "text", "text": "hi", "sheduleAt": "x" }),
+                "sheduleAt",
+            ),
             (json!({ "type": "text", "text": "hi" }), "to:"),
             (json!({ "to": 5, "type": "text", "text": "hi" }), "to:"),
             (json!({ "to": "+15550100123", "text": "hi" }), "type:"),
             (json!({ "to": "+15550100123", "type": "text" }), "text"),
             (json!({ "to": "+15550100123", "type": "text", "text": "  " }), "empty"),
-            (json!({ "to": "+15550100123", "type": "text", "text": "hi", "scheduleAt": "soon" }), "scheduleAt"),
-            (json!({ "to": "+15550100123", "type": "text", "text": "hi", "scheduleAt": i64::MAX }), "scheduleAt"),
-            (json!({ "to": "+15550100123", "type": "text", "text": "hi", "withTyping": "yes" }), "withTyping"),
-            (json!({ "to": "+15550100123", "type": "text", "text": "hi", "idempotencyId": "" }), "idempotencyId"),
+            (
+                json!({ "to": "+15550100123", "type": "text", "text": "hi", "scheduleAt": "soon" }),
+                "scheduleAt",
+            ),
+            (
+                json!({ "to": "+15550100123", "type": "text", "text": "hi", "scheduleAt": i64::MAX }),
+                "scheduleAt",
+            ),
+            (
+                json!({ "to": "+15550100123", "type": "text", "text": "hi", "withTyping": "yes" }),
+                "withTyping",
+            ),
+            (
+                json!({ "to": "+15550100123", "type": "text", "text": "hi", "idempotencyId": "" }),
+                "idempotencyId",
+            ),
             (json!({ "to": "+15550100123", "type": "image", "image": { "uri": "x" } }), "uri"),
             (json!({ "to": "+15550100123", "type": "gif", "gif": {} }), "gif"),
         ] {

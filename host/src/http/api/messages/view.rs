@@ -91,10 +91,8 @@ fn view(message: &Stored, ours: &str, theirs: &str) -> Message {
     let is_in = message.direction == Direction::In;
     let (from, to) = if is_in { (theirs, ours) } else { (ours, theirs) };
     let is_scheduled = message.due_at > message.created_at && !is_in;
-    let error = MessageError {
-        code: message.error_code.clone(),
-        message: message.error_message.clone(),
-    };
+    let error =
+        MessageError { code: message.error_code.clone(), message: message.error_message.clone() };
     Message {
         id: message.id.clone(),
         account: message.account_id.clone(),
