@@ -31,7 +31,7 @@ both! {
         assert_eq!(stranger.get(&path).await.refused(404), "not_found");
         assert_eq!(stranger.delete(&path).await.refused(404), "not_found");
         let stolen = json!({ "to": "+15550101", "type": "image", "image": { "id": id } });
-        assert_eq!(stranger.post("/api/v1/messages", stolen.clone()).await.refused(400), "media_not_found");
+        assert_eq!(stranger.post("/api/v1/messages", stolen.clone()).await.refused(404), "media_not_found");
         send(&server, stolen).await;
         server.drain().await;
         assert_eq!(server.client.outgoing(&server.account).await[0]["content"]["image"]["id"], id);
@@ -67,7 +67,7 @@ both! {
         assert_eq!(server.client.post("/api/v1/messages", image).await.refused(413), "media_too_large");
         let text = upload(&server.client, "text/plain", b"hi".to_vec()).await;
         let image = json!({ "account": server.account, "to": "+15550101", "type": "image", "image": { "id": text["id"] } });
-        assert_eq!(server.client.post("/api/v1/messages", image).await.refused(400), "media_type");
+        assert_eq!(server.client.post("/api/v1/messages", image).await.refused(415), "media_type");
         send(&server, json!({ "to": "+15550101", "type": "document", "document": { "id": file["id"], "filename": "a.png" } })).await;
         server.drain().await;
         assert_eq!(server.client.outgoing(&server.account).await.len(), 1);

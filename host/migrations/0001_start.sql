@@ -120,7 +120,7 @@ CREATE TABLE message (
 );
 CREATE INDEX message_chat ON message (chat_id, place);
 CREATE INDEX message_account ON message (account_id, place);
-CREATE INDEX message_cancellable ON message (chat_id, cancel_if_replied, rank);
+CREATE INDEX message_cancellable ON message (chat_id) WHERE cancel_if_replied = 1 AND rank = 0;
 
 -- Facts, append-only. The cursor orders a team's stream.
 CREATE TABLE event (
@@ -168,11 +168,12 @@ CREATE TABLE job (
     -- JSON of what has no column.
     payload TEXT NOT NULL
 );
--- The place too: of many that are due at one moment only the first are read.
-CREATE INDEX job_ready ON job (kind, head, team_id, due_at, place);
-CREATE INDEX job_lane ON job (lane, place);
-CREATE INDEX job_waiting ON job (place, due_at);
-CREATE INDEX job_account ON job (kind, head, account_id, due_at, place);
+-- Each index holds only what is asked of it, so that what waits for its time does not lie between
+-- what is under way. The place too: of many that are due at one moment only the first are read.
+CREATE INDEX job_ready ON job (kind, team_id, due_at, place) WHERE head = 1;
+CREATE INDEX job_account ON job (kind, account_id, due_at, place) WHERE head = 1;
+CREATE INDEX job_lane ON job (lane, place) WHERE place > 0;
+CREATE INDEX job_waiting ON job (due_at) WHERE place = 0;
 CREATE INDEX job_subject ON job (subject_id);
 
 CREATE TABLE timer (

@@ -15,6 +15,7 @@ use crate::channel::{Channels, Intake};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::flow::batch::Batcher;
+use crate::flow::identity::signing;
 use crate::flow::inbound::{Door, Receiver};
 use crate::flow::media::Depot;
 use crate::flow::{House, bulk, dispatch, folder, inbound, notify, outbox, timers, upkeep};
@@ -104,6 +105,7 @@ async fn open(config: Config, clock: Clock) -> anyhow::Result<Arc<House>> {
         let jobs = job::recover(&store, clock.now()).await?;
         tracing::warn!(jobs, "the last stop was not a clean one; what was under way begins again");
     }
+    signing::ensure(&store, &seal, &clock).await?;
     let runtime = Runtime::new(&config, clock.clone())?;
     let journal = journal_path(&config);
     let sandbox = Sandbox::new(config.sandbox.clone(), clock.clone(), &journal)?;

@@ -26,6 +26,7 @@ pub struct Config {
     pub sandbox: Sandbox,
     pub limits: Limits,
     pub media: Media,
+    pub identity: Identity,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -117,6 +118,7 @@ pub struct Notify {
     pub timeout: Millis,
     pub concurrency: usize,
     pub disable_after: Millis,
+    pub endpoints: i64,
     pub allow: Vec<IpNet>,
 }
 
@@ -200,6 +202,17 @@ pub struct MediaType {
     pub types: Vec<String>,
 }
 
+/// People's logins.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    pub issuer: String,
+    pub access_token: Millis,
+    pub refresh_token: Millis,
+    pub password_attempts: u32,
+    pub setup_link: Millis,
+}
+
 /// A setting that cannot work, with its name and what it should be.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -253,6 +266,12 @@ impl Config {
             "leave it empty for a folder, or give s3://bucket/prefix",
         )?;
         require(self.notify.concurrency > 0, "notify.concurrency", "at least 1")?;
+        require(
+            (60_000..=86_400_000).contains(&self.identity.access_token),
+            "identity.access_token",
+            "a minute to a day, in milliseconds",
+        )?;
+        require(self.identity.refresh_token > 0, "identity.refresh_token", "more than 0")?;
         require(
             self.plugins.memory <= self.plugins.memory_max,
             "plugins.memory",

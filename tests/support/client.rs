@@ -61,6 +61,17 @@ impl Client {
         self.call(Method::PATCH, path, Some(body)).await
     }
 
+    /// A form, as a browser or an OAuth client posts it: without the key.
+    pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.send(self.http.post(format!("{}{path}", self.url)).form(fields)).await
+    }
+
+    /// As an app, by HTTP Basic.
+    pub async fn get_as_app(&self, path: &str, id: &str, secret: &str) -> Answer {
+        let request = self.http.get(format!("{}{path}", self.url)).basic_auth(id, Some(secret));
+        self.send(request).await
+    }
+
     pub async fn delete(&self, path: &str) -> Answer {
         self.call(Method::DELETE, path, None).await
     }
@@ -84,7 +95,12 @@ impl Client {
         self.send(request).await
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+    /// A request of this client's that the test completes itself; it has no key yet.
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.url))
+    }
+
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
         let response = request.send().await.expect("the server answers");
         let status = response.status();
         let bytes = response.bytes().await.expect("a whole answer");

@@ -3,13 +3,16 @@
 mod browser;
 mod client;
 mod database;
+pub mod description;
 mod receiver;
+mod seeds;
 mod server;
 
 pub use browser::Browser;
-pub use client::Client;
+pub use client::{Answer, Client};
 pub use database::{Database, On};
 pub use receiver::{Receiver, Request};
+pub use seeds::Seeds;
 pub use server::Server;
 
 use std::path::PathBuf;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tokio::net::TcpListener;
 
 /// A loopback HTTP server that lives as long as its value.
@@ -21,8 +21,11 @@ pub struct Receiver {
 #[derive(Default)]
 struct Heard {
     requests: Mutex<Vec<Request>>,
-    answers: Mutex<VecDeque<u16>>,
+    answers: Mutex<VecDeque<Answer>>,
 }
+
+/// A status, and headers beside it.
+type Answer = (u16, Vec<(&'static str, String)>);
 
 /// One request that came.
 #[derive(Clone, Debug)]
@@ -55,7 +58,14 @@ impl Receiver {
 
     /// Answer the next requests with these statuses, one each; then 200 again.
     pub fn answer(&self, statuses: impl IntoIterator<Item = u16>) {
-        self.heard.answers.lock().expect("not poisoned").extend(statuses);
+        let plain = statuses.into_iter().map(|status| (status, Vec::new()));
+        self.heard.answers.lock().expect("not poisoned").extend(plain);
+    }
+
+    /// Answer the next request with this status and header.
+    pub fn answer_with(&self, status: u16, name: &'static str, value: &str) {
+        let answer = (status, vec![(name, value.to_owned())]);
+        self.heard.answers.lock().expect("not poisoned").push_back(answer);
     }
 
     /// All that came so far, oldest first.
@@ -74,8 +84,12 @@ async fn hear(
     State(heard): State<Arc<Heard>>,
     headers: HeaderMap,
     body: Bytes,
-) -> (StatusCode, &'static str) {
+) -> (StatusCode, HeaderMap, &'static str) {
     heard.requests.lock().expect("not poisoned").push(Request { headers, body });
-    let status = heard.answers.lock().expect("not poisoned").pop_front().unwrap_or(200);
-    (StatusCode::from_u16(status).expect("a status"), "heard")
+    let answer = heard.answers.lock().expect("not poisoned").pop_front();
+    let (status, headers) = answer.unwrap_or((200, Vec::new()));
+    let headers = headers.into_iter().map(|(name, value)| {
+        (HeaderName::from_static(name), HeaderValue::try_from(value).expect("a header's value"))
+    });
+    (StatusCode::from_u16(status).expect("a status"), headers.collect(), "heard")
 }

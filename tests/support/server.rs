@@ -11,6 +11,7 @@ use switchboard::config::Config;
 use switchboard::flow::House;
 use switchboard::model::{Account, AccountState, ChannelType, Millis};
 use switchboard::store;
+use switchboard::store::credential::{self, Credential, Kind};
 use switchboard::{App, Running};
 use tempfile::TempDir;
 
@@ -223,16 +224,9 @@ async fn new_team(house: &House, name: &str) -> (String, String) {
     let hash = hex::encode(Sha256::digest(key.as_bytes()));
     let mut tx = house.store.begin().await.expect("a transaction");
     store::team::insert(&mut tx, &team, name, house.clock.now()).await.expect("a team");
-    store::team::insert_key(
-        &mut tx,
-        &house.clock.id("key"),
-        &team,
-        "tests",
-        &hash,
-        house.clock.now(),
-    )
-    .await
-    .expect("a key");
+    let credential = Credential::new(house.clock.id("key"), &team, "tests", house.clock.now());
+    let kept = credential::insert(&mut tx, Kind::Key, &credential, &hash).await;
+    kept.expect("a key");
     house.commit(tx).await.expect("committed");
     (team, key)
 }

@@ -6,6 +6,7 @@ mod demo;
 mod guests;
 mod packages;
 mod postgres;
+mod python;
 mod steps;
 mod test;
 

@@ -1,7 +1,7 @@
-//! What the tests need from the system: PostgreSQL and Chromium, from Debian's packages when absent.
+//! What the tests need from the system: PostgreSQL, Chromium and Python, from Debian's packages when absent.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
@@ -13,12 +13,13 @@ struct Need {
     packages: &'static [&'static str],
 }
 
-const NEEDS: [Need; 2] = [
+const NEEDS: [Need; 3] = [
     Need { is_there: || postgres_programs().is_some(), packages: &["postgresql"] },
     Need {
         is_there: || steps::on_path("chromium") && steps::on_path("chromedriver"),
         packages: &["chromium", "chromium-driver"],
     },
+    Need { is_there: python_makes_environments, packages: &["python3", "python3-venv"] },
 ];
 
 /// Installs its arguments. Debian asks policy-rc.d before it starts a service that it installed; this
@@ -36,6 +37,12 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
 apt-get install -y -q --no-install-recommends $@
 ";
+
+fn python_makes_environments() -> bool {
+    let mut python = Command::new("python3");
+    python.args(["-c", "import ensurepip, venv"]).stderr(Stdio::null());
+    python.status().is_ok_and(|status| status.success())
+}
 
 /// Install what is missing. Nothing that is installed here starts a service.
 pub fn install_missing() -> Result<()> {

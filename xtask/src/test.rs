@@ -6,14 +6,14 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::postgres::Postgres;
-use crate::{build, packages, steps};
+use crate::{build, packages, python, steps};
 
 /// What `--fast` leaves out.
-const SLOW: [&str; 2] = ["crash::", "phone::"];
+const SLOW: [&str; 4] = ["crash::", "phone::", "fuzz::", "in_a_browser"];
 
 #[derive(Args)]
 pub struct Test {
-    /// Leave out the crash test and the browser.
+    /// Leave out the crash test, the browser and the generated requests.
     #[arg(long)]
     fast: bool,
     /// Only tests whose name contains one of these.
@@ -24,14 +24,16 @@ impl Test {
     pub fn run(&self, root: &Path) -> Result<()> {
         packages::install_missing()?;
         build::everything(root)?;
+        let python = python::environment(root)?;
         let postgres = Postgres::start()?;
         let mut cargo = build::cargo(root);
         cargo.args(["test", "--workspace", "--no-fail-fast"]);
         cargo.env("SWITCHBOARD_TEST_POSTGRES", &postgres.url);
+        cargo.env("SWITCHBOARD_TEST_PYTHON", python);
         cargo.env("SWITCHBOARD_TEST_PLUGINS", root.join("target/plugins"));
         cargo.arg("--").args(&self.filter);
         if self.fast {
-            steps::say("leaving out the crash test and the browser");
+            steps::say("leaving out the crash test, the browser and the generated requests");
             cargo.args(SLOW.iter().flat_map(|slow| ["--skip", *slow]));
         }
         steps::run(&mut cargo)

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use switchboard::clock::Clock;
 use switchboard::flow::send::Draft;
 use switchboard::model::{Content, Recipient};
-use switchboard::store::team;
+use switchboard::store::credential::{self, Credential, Kind};
 
 use crate::house::{Bench, CHATS};
 use crate::{percentile, say};
@@ -37,7 +37,8 @@ async fn key(bench: &Bench) -> Result<()> {
     let house = &bench.running.house;
     let hash = hex::encode(Sha256::digest(KEY));
     let mut tx = house.store.begin().await?;
-    team::insert_key(&mut tx, "key_bench", &bench.team, "bench", &hash, house.clock.now()).await?;
+    let key = Credential::new("key_bench".to_owned(), &bench.team, "bench", house.clock.now());
+    credential::insert(&mut tx, Kind::Key, &key, &hash).await?;
     house.commit(tx).await?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use futures_util::stream::{self, StreamExt};
 use serde_json::json;
 use switchboard::clock::Clock;
 use switchboard::flow::{notify, record};
-use switchboard::model::Event;
+use switchboard::model::{Event, PayloadFormat};
 use switchboard::store::endpoint::{self, Endpoint};
 use switchboard::store::team;
 
@@ -64,6 +64,10 @@ async fn listen(bench: &Bench, url: &str) -> Result<()> {
     let endpoint = Endpoint {
         url: url.to_owned(),
         sealed_secret: house.seal.seal(&notify::secret_context(&id), &notify::new_secret()),
+        old_sealed_secret: String::new(),
+        old_secret_until: 0,
+        sealed_headers: String::new(),
+        format: PayloadFormat::Native,
         events: vec!["bench.*".to_owned()],
         accounts: Vec::new(),
         id,
@@ -114,7 +118,7 @@ async fn happen(bench: &Bench, notices: usize) -> Result<()> {
 /// As many requests of the same size, as many at once as the host makes.
 async fn bare(bench: &Bench, url: &str, notices: usize) -> Result<Duration> {
     let client = reqwest::Client::builder().no_proxy().build()?;
-    let body = notify::body(&event(bench, 0)).to_string();
+    let body = serde_json::to_string(&notify::body(&event(bench, 0)))?;
     let at_once = bench.running.house.config.notify.concurrency;
     let begun = Instant::now();
     let requests = stream::iter(0..notices).map(|_| client.post(url).body(body.clone()).send());

@@ -1,15 +1,21 @@
 //! The command line: one file per subcommand.
 
+mod account;
+mod api;
 mod build;
 mod config;
 mod demo;
 mod key;
+mod message;
 mod plugin;
 mod serve;
 mod settings;
 mod setup;
+mod table;
 mod team;
 mod telemetry;
+mod user;
+mod webhook;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -36,10 +42,18 @@ enum Command {
     Setup(setup::Args),
     /// Look at the settings
     Config(config::Args),
-    /// Make teams
+    /// Look after teams, while no service runs on the data folder
     Team(team::Args),
-    /// Make API keys
+    /// Look after people, while no service runs on the data folder
+    User(user::Args),
+    /// Look after API keys, while no service runs on the data folder
     Key(key::Args),
+    /// Look after accounts on a running service
+    Account(account::Args),
+    /// Look after webhook endpoints on a running service
+    Webhook(webhook::Args),
+    /// Send and look at messages on a running service
+    Message(message::Args),
     /// Install and look after plugins on a running service
     Plugin(plugin::Args),
     /// Make one .wasm file of a plugin's folder
@@ -56,7 +70,11 @@ pub fn main() -> ExitCode {
         Some(Command::Setup(args)) => block_on(setup::run(args)),
         Some(Command::Config(args)) => config::run(&args),
         Some(Command::Team(args)) => block_on(team::run(args)),
+        Some(Command::User(args)) => block_on(user::run(args)),
         Some(Command::Key(args)) => block_on(key::run(args)),
+        Some(Command::Account(args)) => block_on(account::run(args)),
+        Some(Command::Webhook(args)) => block_on(webhook::run(args)),
+        Some(Command::Message(args)) => block_on(message::run(args)),
         Some(Command::Plugin(args)) => block_on(plugin::run(args)),
         Some(Command::Build(args)) => build::run(&args),
     };

@@ -3,25 +3,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use reqwest::{Method, RequestBuilder};
+use anyhow::Context;
+use reqwest::Method;
 use serde_json::{Value, json};
+
+use super::api::{Api, Connection};
 
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
 pub struct Args {
-    /// Where the service is
-    #[arg(long, global = true, env = "SWITCHBOARD_URL", default_value = "http://127.0.0.1:8080")]
-    url: String,
-    /// An API key of the team
-    #[arg(
-        long,
-        global = true,
-        env = "SWITCHBOARD_API_KEY",
-        default_value = "",
-        hide_env_values = true
-    )]
-    key: String,
+    #[command(flatten)]
+    connection: Connection,
     #[command(subcommand)]
     command: Command,
 }
@@ -63,7 +55,7 @@ enum Command {
 }
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let api = Api::new(&args)?;
+    let api = Api::new(&args.connection)?;
     match args.command {
         Command::List => {
             for plugin in list(&api.get("plugins").await?, "plugins") {
@@ -71,12 +63,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             }
         }
         Command::Install { file, grant_all, account } => {
-            api.install(&file, grant_all, &account).await?
+            install(&api, &file, grant_all, &account).await?
         }
         Command::Remove { plugin } => {
             api.call(Method::DELETE, &format!("plugins/{plugin}"), None).await?;
         }
-        Command::Logs { plugin, follow } => api.logs(&plugin, follow).await?,
+        Command::Logs { plugin, follow } => logs(&api, &plugin, follow).await?,
         Command::Rollback { plugin } => {
             let now = api.call(Method::POST, &format!("plugins/{plugin}/rollback"), None).await?;
             println!("{}", line(&now, &["plugin", "version"]));
@@ -110,93 +102,40 @@ fn line(item: &Value, fields: &[&str]) -> String {
     fields.iter().map(text).collect::<Vec<_>>().join("\t")
 }
 
-struct Api {
-    http: reqwest::Client,
-    base: String,
-    key: String,
+async fn install(
+    api: &Api,
+    file: &PathBuf,
+    grant_all: bool,
+    accounts: &[String],
+) -> anyhow::Result<()> {
+    let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
+    let mut query = Vec::new();
+    if grant_all {
+        query.push(("grant", "all".to_owned()));
+    }
+    if !accounts.is_empty() {
+        query.push(("account", accounts.join(",")));
+    }
+    let request = api.request(Method::POST, "plugins").query(&query).body(bytes);
+    let installed = api.answer(request).await.context("not installed")?;
+    println!("{}", line(&installed, &["id", "plugin", "version"]));
+    Ok(())
 }
 
-impl Api {
-    fn new(args: &Args) -> anyhow::Result<Self> {
-        // Compiling a large plugin takes its time.
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(120)).build()?;
-        Ok(Self {
-            http,
-            base: format!("{}/api/v1", args.url.trim_end_matches('/')),
-            key: args.key.clone(),
-        })
-    }
-
-    async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        self.call(Method::GET, path, None).await
-    }
-
-    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
-        let request = self.http.request(method, format!("{}/{path}", self.base));
-        self.answer(match body {
-            Some(body) => request.json(&body),
-            None => request,
-        })
-        .await
-    }
-
-    /// The JSON of a success (null where it has none); a refusal in its own words.
-    async fn answer(&self, request: RequestBuilder) -> anyhow::Result<Value> {
-        let answer = request.bearer_auth(&self.key).send().await;
-        let answer = answer.with_context(|| {
-            format!("cannot reach {}: is the service running there?", self.base)
-        })?;
-        let status = answer.status();
-        let body: Value = serde_json::from_str(&answer.text().await?).unwrap_or_default();
-        if status.is_success() {
-            return Ok(body);
+async fn logs(api: &Api, plugin: &str, follow: bool) -> anyhow::Result<()> {
+    let mut after = String::new();
+    loop {
+        let answer = api.get(&format!("plugins/{plugin}/logs?limit=1000&after={after}")).await?;
+        let lines = list(&answer, "logs");
+        for entry in lines {
+            println!("{}", line(entry, &["at", "level", "message"]));
         }
-        let error = &body["error"];
-        match (error["code"].as_str(), error["message"].as_str()) {
-            (Some("unauthorized"), _) => {
-                bail!("the key is not valid: give one by --key or SWITCHBOARD_API_KEY")
+        answer["pagination"]["next"].as_str().unwrap_or_default().clone_into(&mut after);
+        if lines.is_empty() {
+            if !follow {
+                return Ok(());
             }
-            (Some(code), Some(message)) => bail!("{message} ({code})"),
-            _ => bail!("the service answered {status}"),
-        }
-    }
-
-    async fn install(
-        &self,
-        file: &PathBuf,
-        grant_all: bool,
-        accounts: &[String],
-    ) -> anyhow::Result<()> {
-        let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
-        let mut query = Vec::new();
-        if grant_all {
-            query.push(("grant", "all".to_owned()));
-        }
-        if !accounts.is_empty() {
-            query.push(("account", accounts.join(",")));
-        }
-        let request = self.http.post(format!("{}/plugins", self.base)).query(&query).body(bytes);
-        let installed = self.answer(request).await.context("not installed")?;
-        println!("{}", line(&installed, &["id", "plugin", "version"]));
-        Ok(())
-    }
-
-    async fn logs(&self, plugin: &str, follow: bool) -> anyhow::Result<()> {
-        let mut after = String::new();
-        loop {
-            let answer =
-                self.get(&format!("plugins/{plugin}/logs?limit=1000&after={after}")).await?;
-            let lines = list(&answer, "logs");
-            for entry in lines {
-                println!("{}", line(entry, &["at", "level", "message"]));
-            }
-            answer["pagination"]["next"].as_str().unwrap_or_default().clone_into(&mut after);
-            if lines.is_empty() {
-                if !follow {
-                    return Ok(());
-                }
-                tokio::time::sleep(Duration::from_secs(2)).await;
-            }
+            tokio::time::sleep(Duration::from_secs(2)).await;
         }
     }
 }

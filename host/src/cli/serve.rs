@@ -7,6 +7,8 @@ use super::settings::Settings;
 use super::telemetry;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::flow::identity::people;
+use crate::store::user;
 use crate::{App, Running};
 
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -43,12 +45,37 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let config = args.load()?;
     telemetry::start(&config.log)?;
     let running = App::start(config, Clock::system()).await?;
+    let setup = match setup_link(&running).await {
+        Ok(setup) => setup,
+        Err(error) => {
+            running.stop().await;
+            return Err(error);
+        }
+    };
     if args.json {
-        println!("{}", json!({ "url": running.url() }));
+        println!("{}", json!({ "url": running.url(), "setup": setup }));
     } else {
         tracing::info!(url = running.url(), "ready");
+        if let Some(link) = setup {
+            println!(
+                "There is no owner yet. Open this once, within a day, to become it:\n\n  {link}\n"
+            );
+        }
     }
     until_told(running).await
+}
+
+/// Where nobody owns this host yet: a link to become its owner, in place of the one before.
+async fn setup_link(running: &Running) -> anyhow::Result<Option<String>> {
+    let house = &running.house;
+    if user::owners(&mut *house.store.read().await?, "").await? > 0 {
+        return Ok(None);
+    }
+    let expires_at = house.clock.now() + house.config.identity.setup_link;
+    let mut tx = house.store.begin().await?;
+    let token = people::new_link(&mut tx, "", expires_at).await?;
+    house.commit(tx).await?;
+    Ok(Some(format!("{}/setup?token={token}", running.url())))
 }
 
 /// Serve until Ctrl-C or SIGTERM, then stop gracefully; a second signal ends it at once.

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context;
+
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::store::{Store, job};
+use crate::store::{Conn, Store, job, team};
 
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Settings {
@@ -24,6 +26,44 @@ impl Settings {
             config.data.clone_from(data);
         }
         Ok(config)
+    }
+}
+
+/// Where a command that prints finds its database.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Local {
+    #[command(flatten)]
+    settings: Settings,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Local {
+    /// Do something on the database, and close it whatever came of it.
+    pub async fn on_store<T>(
+        &self,
+        work: impl AsyncFnOnce(&Store, &Clock, &Config) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let config = self.settings.load()?;
+        let clock = Clock::system();
+        let store = open_store(&config, &clock).await?;
+        let done = work(&store, &clock, &config).await;
+        store.close().await;
+        done
+    }
+}
+
+/// The team that is named, or the first.
+pub async fn team_or_first(conn: &mut Conn, named: Option<&str>) -> anyhow::Result<String> {
+    match named {
+        Some(id) => {
+            anyhow::ensure!(team::exists(conn, id).await?, "there is no team {id:?}");
+            Ok(id.to_owned())
+        }
+        None => team::first(conn)
+            .await?
+            .context("there is no team yet: make one with `switchboard team add NAME`"),
     }
 }
 

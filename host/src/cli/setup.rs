@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::settings::{Settings, open_store};
 use crate::clock::Clock;
-use crate::http::auth;
+use crate::flow::identity::{hash, new_key};
 use crate::model::{Account, AccountState, ChannelType};
+use crate::store::credential::{self, Credential, Kind};
 use crate::store::{Conn, Store, account, team};
 
 #[derive(Clone, Debug, clap::Args)]
@@ -50,21 +51,13 @@ pub async fn begin(store: &Store, clock: &Clock, key_name: &str) -> anyhow::Resu
         }
     };
     let account_id = sandbox_account(&mut tx, clock, &team_id).await?;
-    for old in
-        team::keys(&mut tx, &team_id, "", 1_000).await?.iter().filter(|key| key.name == key_name)
-    {
-        team::delete_key(&mut tx, &team_id, &old.id).await?;
+    let keys = credential::list(&mut tx, Kind::Key, &team_id, "", 1_000).await?;
+    for old in keys.iter().filter(|key| key.name == key_name) {
+        credential::delete(&mut tx, Kind::Key, &team_id, &old.id).await?;
     }
-    let api_key = auth::new_key();
-    team::insert_key(
-        &mut tx,
-        &clock.id("key"),
-        &team_id,
-        key_name,
-        &auth::hash(&api_key),
-        clock.now(),
-    )
-    .await?;
+    let api_key = new_key();
+    let key = Credential::new(clock.id("key"), &team_id, key_name, clock.now());
+    credential::insert(&mut tx, Kind::Key, &key, &hash(&api_key)).await?;
     store.commit(tx).await?;
     Ok(Begun { team_id, account_id, api_key })
 }
@@ -100,9 +93,11 @@ mod tests {
         let second = begin(&store, &clock, "demo").await.expect("begins again");
         assert_eq!((&first.team_id, &first.account_id), (&second.team_id, &second.account_id));
         let mut conn = store.read().await.expect("reads");
-        let old = team::key_by_hash(&mut conn, &auth::hash(&first.api_key)).await.expect("reads");
-        assert_eq!(old, None);
-        let new = team::key_by_hash(&mut conn, &auth::hash(&second.api_key)).await.expect("reads");
-        assert_eq!(new.expect("holds").1, second.team_id);
+        let mut found = async |key: &str| {
+            let found = credential::by_hash(&mut conn, Kind::Key, &hash(key), 1_000).await;
+            found.expect("reads").map(|key| key.team_id)
+        };
+        assert_eq!(found(&first.api_key).await, None);
+        assert_eq!(found(&second.api_key).await, Some(second.team_id));
     }
 }

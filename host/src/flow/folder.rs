@@ -106,10 +106,7 @@ async fn install(house: &House, path: &Path) -> bool {
     let team_id = match first_team(house).await {
         Ok(Some(team_id)) => team_id,
         Ok(None) => {
-            tracing::info!(
-                file,
-                "waits for the first team: make one with `switchboard team create`"
-            );
+            tracing::info!(file, "waits for the first team: make one with `switchboard team add`");
             return false;
         }
         Err(error) => {

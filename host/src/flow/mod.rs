@@ -6,6 +6,7 @@ pub mod bulk;
 pub mod dispatch;
 pub mod effect;
 pub mod folder;
+pub mod identity;
 pub mod inbound;
 pub mod install;
 pub mod media;

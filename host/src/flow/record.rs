@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::House;
 use crate::model::{Event, EventKind, JobKind, Message, Millis, Status};
+use crate::store::endpoint::Endpoint;
 use crate::store::job::Job;
 use crate::store::message::Forward;
 use crate::store::team::Numbers;
@@ -69,10 +70,15 @@ async fn consumers(house: &House, event: &Event) -> anyhow::Result<Vec<Job>> {
     }
     for endpoint in team.endpoints.iter().filter(|endpoint| endpoint.wants(event)) {
         let job = carrying(house, event, JobKind::Notify);
-        let lane = if endpoint.ordered { lane(event, &endpoint.id) } else { job.id.clone() };
+        let lane = notice_lane(endpoint, event, &job.id);
         jobs.push(Job { lane, target_id: endpoint.id.clone(), ..job });
     }
     Ok(jobs)
+}
+
+/// Where an event stands in line for an endpoint: behind those of its chat, or in a lane of its own.
+pub fn notice_lane(endpoint: &Endpoint, event: &Event, job_id: &str) -> String {
+    if endpoint.ordered { lane(event, &endpoint.id) } else { job_id.to_owned() }
 }
 
 /// A job that carries an event, due now, in the event's place.

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{House, media};
 use crate::model::Millis;
-use crate::store::{endpoint, event, plugin_log, state, webhook};
+use crate::store::{endpoint, event, plugin_log, session, state, webhook};
 
 const HOUR: Millis = 60 * 60 * 1000;
 const DAY: Millis = 24 * HOUR;
@@ -41,6 +41,8 @@ pub async fn sweep(house: &House) -> anyhow::Result<()> {
             state::purge(&mut tx, now, SET).await?,
             endpoint::purge_attempts(&mut tx, old, SET).await?,
             webhook::purge_replies(&mut tx, old, SET).await?,
+            // An access token may outlive its session's last refresh token by a day.
+            session::purge(&mut tx, now - DAY, SET).await?,
         ];
         tx.commit().await?;
         if gone.iter().all(|rows| *rows < u64::try_from(SET).unwrap_or(0)) {

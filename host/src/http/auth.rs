@@ -1,29 +1,82 @@
-//! Who calls: the API key, its team, and how often it may call.
+//! Who calls: a key, an app or a person, for which team, with which scopes, and how often.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
+use base64::engine::general_purpose::STANDARD;
 
 use super::error::ApiError;
+use super::limits::Windows;
 use crate::flow::House;
+use crate::flow::identity::{self, signing};
 use crate::model::{ApiScope, Millis};
-use crate::store::team;
+use crate::store::credential::{self, Credential, Kind};
+use crate::store::{Conn, session};
 
-/// The team that a request is made for; handlers take it as an argument.
+/// Who asks, for which team; handlers take it as an argument.
 #[derive(Clone, Debug)]
 pub struct Caller {
     pub team_id: String,
-    pub key_id: String,
+    pub who: Who,
     /// What it may do.
     pub scopes: Arc<BTreeSet<ApiScope>>,
+    /// The department that it is narrowed to; empty for none.
+    pub department_id: String,
+}
+
+/// The one who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    Key(String),
+    App(String),
+    User { id: String, session_id: String },
+}
+
+impl Who {
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Key(id) | Self::App(id) | Self::User { id, .. } => id,
+        }
+    }
+
+    /// What is kept of a program; `None` for a person.
+    pub fn credential(&self) -> Option<(Kind, &str)> {
+        match self {
+            Self::Key(id) => Some((Kind::Key, id)),
+            Self::App(id) => Some((Kind::App, id)),
+            Self::User { .. } => None,
+        }
+    }
+}
+
+impl Caller {
+    fn program(kind: Kind, found: Credential) -> Self {
+        let mut scopes = found.scopes;
+        if !found.department_id.is_empty() {
+            // Else it could make itself another key that is not narrowed.
+            scopes.remove(&ApiScope::TeamWrite);
+        }
+        let who = match kind {
+            Kind::Key => Who::Key(found.id),
+            Kind::App => Who::App(found.id),
+        };
+        let (team_id, department_id) = (found.team_id, found.department_id);
+        Self { team_id, who, scopes: Arc::new(scopes), department_id }
+    }
+
+    /// Refuse what would give away more than the caller has.
+    pub fn may_grant(&self, scopes: &BTreeSet<ApiScope>) -> Result<(), ApiError> {
+        match scopes.difference(&self.scopes).next() {
+            Some(missing) => Err(ApiError::missing_scope(*missing)),
+            None => Ok(()),
+        }
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
@@ -42,18 +95,22 @@ pub struct Gate {
 
 impl Gate {
     pub fn new(house: Arc<House>) -> Self {
-        let limit = house.config.limits.requests_per_minute;
-        Self { house, windows: Windows { limit, counts: Mutex::default() } }
+        let windows = Windows::new(house.config.limits.requests_per_minute);
+        Self { house, windows }
     }
 }
 
-/// Let a request with a valid key through, within the key's limit.
+/// Let a request with a valid key or token through, within its bearer's limit.
 pub async fn guard(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
     let caller = match caller(&gate.house, request.headers()).await {
         Ok(caller) => caller,
         Err(refusal) => return refusal.into_response(),
     };
-    let room = gate.windows.take(&caller.key_id, gate.house.clock.now());
+    let now = gate.house.clock.now();
+    let room = gate.windows.take(caller.who.id(), now);
+    if room.first {
+        note_use(&gate.house, &caller.who, now);
+    }
     let mut response = if room.granted {
         request.extensions_mut().insert(caller);
         next.run(request).await
@@ -62,6 +119,22 @@ pub async fn guard(State(gate): State<Arc<Gate>>, mut request: Request, next: Ne
     };
     room.write(response.headers_mut());
     response
+}
+
+/// Once a minute, beside the request: nobody waits for it, and a crash may forget it.
+fn note_use(house: &Arc<House>, who: &Who, now: Millis) {
+    let Some((kind, id)) = who.credential() else { return };
+    let (house, id) = (house.clone(), id.to_owned());
+    tokio::spawn(async move {
+        let noted = async {
+            let mut tx = house.store.begin().await?;
+            credential::note_use(&mut tx, kind, &id, now).await?;
+            house.store.commit(tx).await
+        };
+        if let Err(error) = noted.await {
+            tracing::debug!(%error, id, "its use could not be noted");
+        }
+    });
 }
 
 /// Let a caller through who has the scope.
@@ -79,112 +152,89 @@ pub async fn require(
 }
 
 async fn caller(house: &House, headers: &HeaderMap) -> Result<Caller, ApiError> {
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let key = given
-        .and_then(|text| text.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    let Some((_, key)) = key else { return Err(ApiError::unauthorized()) };
     let mut conn = house.store.read().await?;
-    // What is looked up is a hash: how long that takes tells nothing about a key.
-    let found = team::key_by_hash(&mut conn, &hash(key.trim())).await?;
-    let (key_id, team_id) = found.ok_or_else(ApiError::unauthorized)?;
-    let scopes = Arc::new(ApiScope::ALL.iter().copied().collect());
-    Ok(Caller { team_id, key_id, scopes })
+    let found = match scheme(headers) {
+        Some(("bearer", token)) if token.contains('.') => bearer(house, &mut conn, token).await?,
+        Some(("bearer", key)) => program(house, &mut conn, Kind::Key, key).await?,
+        Some(("basic", _)) => match basic(headers) {
+            Some((id, secret)) => program(house, &mut conn, Kind::App, &secret)
+                .await?
+                .filter(|caller| caller.who.id() == id),
+            None => None,
+        },
+        _ => None,
+    };
+    found.ok_or_else(ApiError::unauthorized)
 }
 
-/// A new API key.
-pub fn new_key() -> String {
-    format!("sb_{}", URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()))
+/// The scheme of `Authorization` and what follows it.
+fn scheme(headers: &HeaderMap) -> Option<(&'static str, &str)> {
+    let given = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, rest) = given.split_once(' ')?;
+    let known = ["bearer", "basic"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known))?;
+    Some((known, rest.trim()))
 }
 
-/// What is kept of a key: SHA-256, hexadecimal.
-pub fn hash(key: &str) -> String {
-    hex::encode(Sha256::digest(key.as_bytes()))
+/// The two halves of HTTP Basic.
+pub fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+    let (_, encoded) = scheme(headers).filter(|(scheme, _)| *scheme == "basic")?;
+    let plain = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    let (id, secret) = plain.split_once(':')?;
+    Some((id.to_owned(), secret.to_owned()))
 }
 
-/// Requests of each key in the present minute.
-struct Windows {
-    /// A minute; 0: as many as come.
-    limit: u32,
-    counts: Mutex<HashMap<String, (i64, u32)>>,
+/// What is looked up is a hash: how long that takes tells nothing about a key.
+async fn program(
+    house: &House,
+    conn: &mut Conn,
+    kind: Kind,
+    secret: &str,
+) -> Result<Option<Caller>, ApiError> {
+    let now = house.clock.now();
+    let found = credential::by_hash(conn, kind, &identity::hash(secret), now).await?;
+    Ok(found.map(|found| Caller::program(kind, found)))
 }
 
-/// What a key has left of its minute.
-struct Room {
-    granted: bool,
-    limit: u32,
-    remaining: u32,
-    /// Unix seconds.
-    resets_at: i64,
-    resets_in: i64,
-}
-
-const MINUTE: Millis = 60_000;
-
-impl Windows {
-    fn take(&self, key_id: &str, now: Millis) -> Room {
-        let minute = now.div_euclid(MINUTE);
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if !counts.contains_key(key_id) {
-            counts.retain(|_, (last, _)| *last == minute);
-        }
-        let (last, count) = counts.entry(key_id.to_owned()).or_insert((minute, 0));
-        if *last != minute {
-            (*last, *count) = (minute, 0);
-        }
-        let granted = self.limit == 0 || *count < self.limit;
-        *count = count.saturating_add(u32::from(granted));
-        let resets_at = (minute + 1) * MINUTE / 1000;
-        let resets_in = (resets_at - now.div_euclid(1000)).max(1);
-        Room {
-            granted,
-            limit: self.limit,
-            remaining: self.limit.saturating_sub(*count),
-            resets_at,
-            resets_in,
-        }
+/// A token says who and what; whether that still holds is looked up each time, so that a person who
+/// was removed and an app that was ended are gone at once.
+async fn bearer(house: &House, conn: &mut Conn, token: &str) -> Result<Option<Caller>, ApiError> {
+    let Some(claims) = signing::verify(house, conn, token).await? else { return Ok(None) };
+    if claims.sid.is_empty() {
+        let app = credential::get(conn, Kind::App, &claims.team, &claims.sub).await?;
+        let now = house.clock.now();
+        let app = app.filter(|app| app.expires_at == 0 || app.expires_at > now);
+        return Ok(app.map(|app| {
+            let scopes = &app.scopes & &claims.scopes;
+            Caller::program(Kind::App, Credential { scopes, ..app })
+        }));
     }
-}
-
-impl Room {
-    fn write(&self, headers: &mut HeaderMap) {
-        if self.limit == 0 {
-            return;
-        }
-        let told = [
-            ("x-ratelimit-limit", HeaderValue::from(self.limit)),
-            ("x-ratelimit-remaining", HeaderValue::from(self.remaining)),
-            ("x-ratelimit-reset", HeaderValue::from(self.resets_at)),
-        ];
-        for (name, value) in told {
-            // An answer that speaks of another limit has them already.
-            headers.entry(HeaderName::from_static(name)).or_insert(value);
-        }
-    }
+    let role = session::standing(conn, &claims.sid, &claims.sub, &claims.team).await?;
+    Ok(role.map(|role| Caller {
+        team_id: claims.team,
+        who: Who::User { id: claims.sub, session_id: claims.sid },
+        scopes: Arc::new(&role.scopes() & &claims.scopes),
+        department_id: String::new(),
+    }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_key_has_so_many_requests_a_minute_and_then_again() {
-        let windows = Windows { limit: 2, counts: Mutex::default() };
-        let start = 1_623_766_930_000;
-        assert_eq!(windows.take("a", start).remaining, 1);
-        assert!(windows.take("a", start).granted);
-        let full = windows.take("a", start);
-        assert!(!full.granted);
-        assert_eq!((full.resets_at, full.resets_in), (1_623_766_980, 50));
-        assert!(windows.take("b", start).granted, "another key has its own");
-        assert!(windows.take("a", start + MINUTE).granted);
-        assert_eq!(windows.counts.lock().expect("whole").len(), 2, "each key is kept once");
+    fn with(value: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, value.parse().expect("a header"));
+        headers
     }
 
     #[test]
-    fn what_is_kept_of_a_key_does_not_hold_it() {
-        let key = new_key();
-        assert!(key.len() > 40 && key.starts_with("sb_"));
-        assert_eq!(hash("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    fn both_schemes_are_read_and_others_are_not() {
+        assert_eq!(scheme(&with("BEARER sb_1")), Some(("bearer", "sb_1")));
+        assert_eq!(scheme(&with("Digest x")), None);
+        assert_eq!(scheme(&with("sb_1")), None);
+        let pair = (String::from("app_1"), String::from("a:b"));
+        assert_eq!(basic(&with("Basic YXBwXzE6YTpi")), Some(pair), "a secret may hold a colon");
+        assert_eq!(basic(&with("Basic !")), None);
+        assert_eq!(basic(&with("Bearer YXBwXzE6YTpi")), None);
     }
 }

@@ -5,7 +5,9 @@ use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, Que
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::codes;
 use super::openapi::{Problem, Refusal};
+use crate::flow::identity::IdentityError;
 use crate::flow::install::InstallError;
 use crate::flow::media::MediaError;
 use crate::flow::rules::Refused;
@@ -24,6 +26,8 @@ pub struct ApiError {
     retry_after: Option<i64>,
     /// The limit of a number's day, and when it ends in Unix seconds: for the `X-RateLimit-*` headers.
     day: Option<(u32, i64)>,
+    /// The oldest cursor to go on from, where the one given is too old.
+    oldest_cursor: Option<i64>,
 }
 
 /// Milliseconds.
@@ -38,6 +42,7 @@ impl ApiError {
             details: Vec::new(),
             retry_after: None,
             day: None,
+            oldest_cursor: None,
         }
     }
 
@@ -61,7 +66,7 @@ impl ApiError {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "unauthorized",
-            "give a valid API key as `Authorization: Bearer <key>`",
+            "give a valid API key or access token as `Authorization: Bearer …`, or an app's id and secret by HTTP Basic",
         )
     }
 
@@ -76,7 +81,7 @@ impl ApiError {
 
     /// 429 `rate_limited`, to be tried again after so many seconds.
     pub fn rate_limited(retry_after: i64) -> Self {
-        let message = format!("too many requests with this key; try again in {retry_after} s");
+        let message = format!("too many requests; try again in {retry_after} s");
         let retry_after = Some(retry_after);
         Self { retry_after, ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message) }
     }
@@ -93,10 +98,33 @@ impl ApiError {
         }
     }
 
+    /// 410 `cursor_expired`: the events after the cursor are gone, up to `oldest`.
+    pub fn cursor_expired(oldest: i64) -> Self {
+        let message = format!(
+            "the events after this cursor are no longer kept: go on from {oldest}, and read anew what you keep of them"
+        );
+        let oldest_cursor = Some(oldest);
+        Self { oldest_cursor, ..Self::new(StatusCode::GONE, "cursor_expired", message) }
+    }
+
     /// 500 `internal`, without detail.
     pub fn internal() -> Self {
         let message = "something failed on our side; the log has the details under this answer's x-request-id";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
+    }
+
+    /// What a framework's own refusal becomes.
+    pub fn unfit(status: StatusCode, text: &str) -> Self {
+        match status {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Self::new(status, "too_large", "the body is larger than this host takes")
+            }
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                let message = "send the body as JSON, with `Content-Type: application/json`";
+                Self::new(status, "unsupported_media_type", message)
+            }
+            _ => Self::invalid(plain(text)),
+        }
     }
 
     #[must_use]
@@ -108,12 +136,16 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        if !codes::is_listed(self.code) {
+            tracing::error!(code = self.code, "a refusal's code is not listed in http/codes.rs");
+        }
         let body = Refusal {
             error: Problem {
                 code: self.code,
                 message: self.message,
                 status: self.status.as_u16(),
                 details: self.details,
+                oldest_cursor: self.oldest_cursor,
             },
         };
         let mut response = (self.status, Json(body)).into_response();
@@ -125,6 +157,10 @@ impl IntoResponse for ApiError {
             headers.insert("x-ratelimit-limit", HeaderValue::from(limit));
             headers.insert("x-ratelimit-remaining", HeaderValue::from(0));
             headers.insert("x-ratelimit-reset", HeaderValue::from(ends));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer, Basic realm=\"switchboard\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
         }
         response
     }
@@ -166,7 +202,8 @@ impl From<MediaError> for ApiError {
 impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
         let status = match refused.code {
-            "not_found" => StatusCode::NOT_FOUND,
+            "not_found" | "media_not_found" => StatusCode::NOT_FOUND,
+            "media_type" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "internal" => {
                 tracing::error!(error = refused.message, "a send could not be queued");
                 return Self::internal();
@@ -178,6 +215,25 @@ impl From<Refused> for ApiError {
             _ => StatusCode::BAD_REQUEST,
         };
         Self::new(status, refused.code, refused.message)
+    }
+}
+
+impl From<IdentityError> for ApiError {
+    fn from(error: IdentityError) -> Self {
+        let (code, message) = match error {
+            IdentityError::Refused { code, message } => (code, message),
+            IdentityError::Store(error) => return error.into(),
+            IdentityError::Internal(error) => return error.into(),
+        };
+        let status = match code {
+            "rate_limited" => return Self::rate_limited(10),
+            "not_found" | "media_not_found" => StatusCode::NOT_FOUND,
+            "media_type" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "invalid_client" => StatusCode::UNAUTHORIZED,
+            "email_taken" | "last_owner" | "setup_done" => StatusCode::CONFLICT,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self::new(status, code, message)
     }
 }
 
@@ -201,16 +257,13 @@ impl From<InstallError> for ApiError {
     }
 }
 
-/// A body, path or query that does not fit is a 400 that says what does not; an over-long body a 413.
+/// A body, path or query that does not fit is a 400 that says what does not; an over-long body a 413,
+/// one that is not said to be JSON a 415.
 macro_rules! from_rejection {
     ($($rejection:ty),+) => {$(
         impl From<$rejection> for ApiError {
             fn from(rejection: $rejection) -> Self {
-                if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                    let message = "the body is larger than this host takes";
-                    return Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message);
-                }
-                Self::invalid(plain(&rejection.body_text()))
+                Self::unfit(rejection.status(), &rejection.body_text())
             }
         }
     )+};

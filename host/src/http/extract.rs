@@ -20,6 +20,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         let whole = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await?;
+        if holds_nul(&whole) {
+            return Err(ApiError::invalid("a text holds a NUL (\\u0000): leave it out"));
+        }
         if whole.is_empty() {
             // No body says what an empty object says.
             let body = serde_json::from_slice(b"{}");
@@ -31,6 +34,24 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
+/// Whether some text of a JSON body has the escape of NUL, which no database keeps.
+fn holds_nul(json: &[u8]) -> bool {
+    const NUL: &[u8] = br"\u0000";
+    let found = |(at, _): &(usize, &[u8])| {
+        let before = json[..*at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        before % 2 == 0
+    };
+    json.windows(NUL.len()).enumerate().filter(|(_, part)| *part == NUL).any(|part| found(&part))
+}
+
+/// Nor does a part of an address hold one.
+fn no_nul(encoded: &str) -> Result<(), ApiError> {
+    if encoded.contains("%00") {
+        return Err(ApiError::invalid("the address holds a NUL (%00): leave it out"));
+    }
+    Ok(())
+}
+
 /// Parts of the path.
 pub struct Path<T>(pub T);
 
@@ -38,6 +59,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        no_nul(parts.uri.path())?;
         let axum::extract::Path(path) =
             axum::extract::Path::from_request_parts(parts, state).await?;
         Ok(Self(path))
@@ -51,6 +73,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        no_nul(parts.uri.query().unwrap_or_default())?;
         let axum::extract::Query(query) =
             axum::extract::Query::from_request_parts(parts, state).await?;
         Ok(Self(query))
@@ -62,8 +85,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Page {
+    /// `pagination.next` of the page before; absent: the first page.
     #[serde(default)]
     cursor: String,
+    /// At most so many: 50 where absent, 200 at most.
     limit: Option<i64>,
 }
 
@@ -145,6 +170,16 @@ pub fn iso(millis: i64) -> Value {
     moment(millis).map_or(Value::Null, Value::from)
 }
 
+/// A moment with its zone, as Unix milliseconds.
+pub fn parse_moment(text: &str, field: &str) -> Result<i64, ApiError> {
+    let moment = chrono::DateTime::parse_from_rfc3339(text).map_err(|_| {
+        ApiError::invalid(format!(
+            "{field}: give a moment with its zone, such as 2026-01-31T09:00:00Z"
+        ))
+    })?;
+    Ok(moment.timestamp_millis())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,6 +199,16 @@ mod tests {
         assert_eq!(phone_number("+1 (555) 010-0123", "to").expect("valid"), "+15550100123");
         for wrong in ["", "15550100123", "+0123456789", "+1555abc", "+12345", "+1234567890123456"] {
             assert!(phone_number(wrong, "to").is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_escaped_nul_is_found_and_an_escaped_backslash_before_u0000_is_none() {
+        for with in [r#"{"a":"x\u0000"}"#, r#"{"a":"\\\u0000"}"#] {
+            assert!(holds_nul(with.as_bytes()), "{with}");
+        }
+        for without in [r#"{"a":"\\u0000"}"#, r#"{"a":"\u0001"}"#, "{}"] {
+            assert!(!holds_nul(without.as_bytes()), "{without}");
         }
     }
 

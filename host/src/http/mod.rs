@@ -2,9 +2,11 @@
 
 mod api;
 pub mod auth;
+mod codes;
 mod error;
 mod extract;
 mod health;
+mod limits;
 pub mod metrics;
 mod observe;
 pub mod openapi;
@@ -12,6 +14,8 @@ mod plugin_webhook;
 mod router;
 pub mod sandbox;
 mod server;
+mod setup;
+mod token;
 mod wiring;
 
 pub use router::router;

@@ -1,19 +1,25 @@
 //! The API's description, made of the routes themselves: OpenAPI 3.1, and a page to try it.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
+use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes};
 use utoipa::openapi::security::{SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Content, OpenApi, Ref, ResponseBuilder};
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, ToSchema};
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use super::codes::{self, Code};
 use crate::model::ApiScope;
 
-/// The names of the two ways to authorise a call.
+/// The names of the ways to authorise a call.
 const KEY: &str = "key";
 const TOKEN: &str = "token";
+const APP: &str = "app";
 
 /// What the routes say beyond themselves.
 #[derive(utoipa::OpenApi)]
@@ -21,7 +27,27 @@ const TOKEN: &str = "token";
     info(
         title = "Switchboard",
         description = "A self-hosted messaging host: WhatsApp accounts, messages, contacts, and WebAssembly plugins. \
-                       Every refusal has the shape of `Refusal`; its codes are listed in docs/errors.md."
+                       Every refusal has the shape of `Refusal`."
+    ),
+    tags(
+        (name = "accounts", description = "Numbers on channels: made, connected, renamed, closed."),
+        (name = "apps", description = "Programs that act for a team with an id and a secret."),
+        (name = "billing", description = "Usage, prices, periods and statements."),
+        (name = "bulk", description = "One message to many, paced, with its progress."),
+        (name = "business accounts", description = "Groups of numbers that share free conversations and templates."),
+        (name = "chats", description = "An account's conversations: unread, assigned, archived."),
+        (name = "contacts", description = "People, with their numbers, tags and consent."),
+        (name = "dead letters", description = "Events that a plugin could not handle: look, and run them again."),
+        (name = "endpoints", description = "Webhooks out: your addresses that events are posted to, signed."),
+        (name = "events", description = "Everything that happens in a team, in one order: pull it, or follow it."),
+        (name = "keys", description = "API keys, shown once."),
+        (name = "media", description = "Files that messages carry."),
+        (name = "messages", description = "Send, look at, change and cancel messages."),
+        (name = "plugins", description = "WebAssembly plugins: install, configure, watch."),
+        (name = "queue", description = "What waits to be sent, and how fast it goes."),
+        (name = "team", description = "The team itself."),
+        (name = "templates", description = "Message templates and their approval."),
+        (name = "users", description = "The people of a team, and their roles."),
     ),
     components(schemas(Refusal)),
     modifiers(&Schemes)
@@ -47,6 +73,9 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub details: Vec<String>,
+    /// With `cursor_expired`: the oldest cursor to go on from.
+    #[serde(rename = "oldestCursor", skip_serializing_if = "Option::is_none")]
+    pub oldest_cursor: Option<i64>,
 }
 
 /// The ways to authorise a call.
@@ -61,12 +90,19 @@ impl Modify for Schemes {
         let components = api.components.get_or_insert_default();
         components.add_security_scheme(KEY, SecurityScheme::Http(key.build()));
         components.add_security_scheme(TOKEN, token);
+        let app = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Basic)
+            .description(Some("An app's id and secret"));
+        components.add_security_scheme(APP, SecurityScheme::Http(app.build()));
     }
 }
 
-/// Say of routes what their guard adds: the scope that they need, and the refusals that any call may
-/// meet.
-pub fn guarded<S>(scope: ApiScope, mut routes: UtoipaMethodRouter<S>) -> UtoipaMethodRouter<S>
+/// Say of routes what their guard adds: the scope that they need (`None`: any caller will do), and
+/// the refusals that any call may meet.
+pub fn guarded<S>(
+    scope: Option<ApiScope>,
+    mut routes: UtoipaMethodRouter<S>,
+) -> UtoipaMethodRouter<S>
 where
     S: Clone + Send + Sync + 'static,
 {
@@ -85,17 +121,21 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
         .filter_map(Option::as_mut)
 }
 
-fn describe(operation: &mut Operation, scope: ApiScope, names_one: bool, changes: bool) {
+fn describe(operation: &mut Operation, scope: Option<ApiScope>, names_one: bool, changes: bool) {
     if let (Some(name), Some(tag)) =
         (&operation.operation_id, operation.tags.iter().flatten().next())
     {
-        operation.operation_id = Some(format!("{tag}.{name}"));
+        operation.operation_id = Some(format!("{}.{name}", tag.replace(' ', "_")));
     }
     operation.security = Some(vec![
         SecurityRequirement::new(KEY, [""; 0]),
-        SecurityRequirement::new(TOKEN, [scope.as_str()]),
+        SecurityRequirement::new(TOKEN, scope.map(ApiScope::as_str)),
+        SecurityRequirement::new(APP, [""; 0]),
     ]);
-    let needs = format!("Needs the scope `{scope}`.");
+    let needs = scope.map_or_else(
+        || "Needs no scope: any valid key or token will do.".to_owned(),
+        |scope| format!("Needs the scope `{scope}`."),
+    );
     let told = operation.description.take().filter(|told| !told.is_empty());
     operation.description = Some(told.map_or(needs.clone(), |told| format!("{told}\n\n{needs}")));
     let mut refusals = vec![
@@ -122,6 +162,62 @@ fn describe(operation: &mut Operation, scope: ApiScope, names_one: bool, changes
             ResponseBuilder::new().description(description).content("application/json", body);
         operation.responses.responses.entry(status.to_owned()).or_insert(refusal.build().into());
     }
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        response.headers.extend(headers(status).map(|(name, header)| (name.to_owned(), header)));
+    }
+}
+
+/// What an answer says beside its body.
+fn headers(status: &str) -> impl Iterator<Item = (&'static str, Header)> {
+    let number = |told: &str| {
+        HeaderBuilder::new()
+            .schema(ObjectBuilder::new().schema_type(Type::Integer))
+            .description(Some(told))
+            .build()
+    };
+    let text = HeaderBuilder::new()
+        .schema(ObjectBuilder::new().schema_type(Type::String))
+        .description(Some("The request's own id, which the log has too"))
+        .build();
+    // Before the key is known there is no limit to tell of.
+    let limited = status != "401";
+    let limits = [
+        ("X-RateLimit-Limit", number("Requests a minute that the key has")),
+        ("X-RateLimit-Remaining", number("How many are left of this minute")),
+        ("X-RateLimit-Reset", number("When the next minute begins, in Unix seconds")),
+    ];
+    let wait = (status == "429").then(|| ("Retry-After", number("Seconds to wait")));
+    let limits = limits.into_iter().filter(move |_| limited);
+    [("X-Request-Id", text)].into_iter().chain(limits).chain(wait)
+}
+
+/// The codes as tables, as docs/errors.md has them.
+fn code_tables() -> String {
+    let mut told = "\n\n| code | status | means | what to do |\n|---|---|---|---|\n".to_owned();
+    for Code { code, status, meaning, remedy } in codes::CODES {
+        told += &format!("| `{code}` | {status} | {meaning} | {remedy} |\n");
+    }
+    told += "\nA message that fails later has the channel's code, or one of ours:\n\n";
+    told += "| code | means | what to do |\n|---|---|---|\n";
+    for Code { code, meaning, remedy, .. } in codes::MESSAGE_CODES {
+        told += &format!("| `{code}` | {meaning} | {remedy} |\n");
+    }
+    told
+}
+
+/// The description as it is shown: with the codes, and without the tags that no route has.
+pub fn finished(mut api: OpenApi) -> OpenApi {
+    api.info.description.get_or_insert_default().push_str(&code_tables());
+    let mut used = BTreeSet::new();
+    for item in api.paths.paths.values_mut() {
+        used.extend(
+            operations(item).flat_map(|operation| operation.tags.clone().unwrap_or_default()),
+        );
+    }
+    api.tags =
+        api.tags.map(|tags| tags.into_iter().filter(|tag| used.contains(&tag.name)).collect());
+    api
 }
 
 /// The page to try the API with, and the description that it shows.

@@ -28,6 +28,17 @@ pub struct Event {
     pub data: Value,
 }
 
+impl Event {
+    /// Whether it has one of these names, `message.*` for all of a kind; none stand for all.
+    pub fn is_named(&self, names: &[String]) -> bool {
+        let named = |name: &String| match name.strip_suffix(".*") {
+            Some(kind) => self.kind.strip_prefix(kind).is_some_and(|rest| rest.starts_with('.')),
+            None => *name == self.kind,
+        };
+        names.is_empty() || names.iter().any(named)
+    }
+}
+
 /// The names of the events that the house itself writes.
 pub struct EventKind;
 
@@ -44,6 +55,14 @@ impl EventKind {
     pub const WEBHOOK_RECEIVED: &'static str = "webhook.received";
     pub const PLUGIN_SUSPENDED: &'static str = "plugin.suspended";
     pub const ENDPOINT_DISABLED: &'static str = "endpoint.disabled";
+    pub const ENDPOINT_TEST: &'static str = "endpoint.test";
+    pub const USER_ADDED: &'static str = "user.added";
+    pub const USER_CHANGED: &'static str = "user.changed";
+    pub const USER_REMOVED: &'static str = "user.removed";
+    pub const KEY_CREATED: &'static str = "key.created";
+    pub const KEY_DELETED: &'static str = "key.deleted";
+    pub const APP_CREATED: &'static str = "app.created";
+    pub const APP_DELETED: &'static str = "app.deleted";
 }
 
 /// What a channel tells us, already parsed.
@@ -83,4 +102,32 @@ pub struct InboundStatus {
     /// The channel's code and words for an error; else empty.
     pub error_code: String,
     pub error_message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_known_by_its_name_or_its_kind() {
+        let event = Event {
+            id: "evt_1".into(),
+            team_id: "team_1".into(),
+            cursor: 1,
+            kind: "message.received".into(),
+            account_id: "acc_1".into(),
+            chat_id: String::new(),
+            contact_id: String::new(),
+            message_id: String::new(),
+            at: 0,
+            depth: 0,
+            data: Value::Null,
+        };
+        let named = |names: &[&str]| {
+            event.is_named(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+        };
+        assert!(named(&[]) && named(&["message.*"]) && named(&["other", "message.received"]));
+        assert!(!named(&["message.status"]) && !named(&["message"]));
+        assert!(!named(&["mess.*"]), "a kind is a whole word");
+    }
 }

@@ -10,7 +10,7 @@ mod interactive;
 mod queue;
 mod words;
 
-pub use access::ApiScope;
+pub use access::{ApiScope, Role, scope_words, scopes_as_text, scopes_from_text};
 pub use account::{Account, AccountSettings};
 pub use card::Card;
 pub use content::{Content, ContentError, Location, Media, Reaction};
@@ -19,7 +19,8 @@ pub use event::{Event, EventKind, Inbound, InboundMessage, InboundStatus, MAX_DE
 pub use interactive::{Button, Interactive, Reply, Row, Section};
 pub use queue::{QuietHours, WarmUp, minute_of_day};
 pub use words::{
-    AccountState, ChannelType, Direction, FaultClass, InstallState, JobKind, OptIn, Status,
+    AccountState, ChannelType, Direction, FaultClass, InstallState, JobKind, OptIn, PayloadFormat,
+    ResendState, Status,
 };
 
 use serde::{Deserialize, Serialize};

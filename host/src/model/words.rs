@@ -94,6 +94,24 @@ words! {
         Status = "status",
         /// The next messages of a bulk send.
         Bulk = "bulk",
+        /// A range of events on its way to an endpoint once more.
+        Resend = "resend",
+    }
+}
+
+words! {
+    /// How events are written for an endpoint.
+    PayloadFormat { Native = "native" }
+}
+
+words! {
+    /// How far a range of events that is sent again has come.
+    ResendState {
+        Running = "running",
+        /// Every event of it is queued.
+        Done = "done",
+        /// The endpoint was disabled meanwhile.
+        Stopped = "stopped",
     }
 }
 

@@ -50,20 +50,20 @@ impl PluginError {
     /// A stable word for programs.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::TooLarge { .. } => "plugin-too-large",
-            Self::NotAComponent(_) => "not-a-component",
-            Self::NoManifest => "no-manifest",
-            Self::Manifest(_) => "bad-manifest",
-            Self::HostVersion { .. } => "host-version",
-            Self::TooSlow(_) => "compile-timeout",
-            Self::ForbiddenImport(_) => "forbidden-import",
-            Self::WitVersion { .. } => "wit-version",
-            Self::WitMismatch(_) => "wit-mismatch",
-            Self::MissingExport { .. } => "missing-export",
-            Self::DoesNotStart(_) => "does-not-start",
-            Self::NotFound(_) => "plugin-not-found",
-            Self::Storage(_) => "plugin-storage",
-            Self::Host(_) => "plugin-host",
+            Self::TooLarge { .. } => "plugin_too_large",
+            Self::NotAComponent(_) => "not_a_component",
+            Self::NoManifest => "no_manifest",
+            Self::Manifest(_) => "bad_manifest",
+            Self::HostVersion { .. } => "host_version",
+            Self::TooSlow(_) => "compile_timeout",
+            Self::ForbiddenImport(_) => "forbidden_import",
+            Self::WitVersion { .. } => "wit_version",
+            Self::WitMismatch(_) => "wit_mismatch",
+            Self::MissingExport { .. } => "missing_export",
+            Self::DoesNotStart(_) => "does_not_start",
+            Self::NotFound(_) => "plugin_not_found",
+            Self::Storage(_) => "plugin_storage",
+            Self::Host(_) => "plugin_host",
         }
     }
 

@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 
 use super::Conn;
 use super::sql::{Column, Sql, rows, with_list};
-use crate::model::{Event, Millis};
+use crate::model::{Event, Millis, PayloadFormat};
 
 /// An address that events are posted to.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +16,12 @@ pub struct Endpoint {
     pub url: String,
     /// The signing secret, sealed for `endpoint/{id}`.
     pub sealed_secret: String,
+    /// The secret before it, which signs too until a moment; empty where there is none.
+    pub old_sealed_secret: String,
+    pub old_secret_until: Millis,
+    /// JSON object of headers to send along, sealed like the secret; empty where there are none.
+    pub sealed_headers: String,
+    pub format: PayloadFormat,
     /// Names of events, `message.*` for all of a kind; empty for all.
     pub events: Vec<String>,
     /// Account ids; empty for all.
@@ -33,11 +39,7 @@ pub struct Endpoint {
 impl Endpoint {
     /// Whether this event is posted to it.
     pub fn wants(&self, event: &Event) -> bool {
-        let named = |name: &String| match name.strip_suffix(".*") {
-            Some(kind) => event.kind.strip_prefix(kind).is_some_and(|rest| rest.starts_with('.')),
-            None => *name == event.kind,
-        };
-        (self.events.is_empty() || self.events.iter().any(named))
+        event.is_named(&self.events)
             && (self.accounts.is_empty()
                 || event.account_id.is_empty()
                 || self.accounts.contains(&event.account_id))
@@ -50,6 +52,10 @@ fn from_row(row: &AnyRow) -> sqlx::Result<Endpoint> {
         team_id: row.text("team_id")?,
         url: row.text("url")?,
         sealed_secret: row.text("sealed_secret")?,
+        old_sealed_secret: row.text("old_sealed_secret")?,
+        old_secret_until: row.int("old_secret_until")?,
+        sealed_headers: row.text("sealed_headers")?,
+        format: row.word("format")?,
         events: row.json("events")?,
         accounts: row.json("accounts")?,
         ordered: row.int("ordered")? != 0,
@@ -68,15 +74,18 @@ fn json(list: &[String]) -> String {
 pub async fn put(conn: &mut Conn, endpoint: &Endpoint) -> sqlx::Result<()> {
     rows(
         conn,
-        "INSERT INTO endpoint (id, team_id, url, sealed_secret, events, accounts, ordered, enabled, reason, \
-         failing_since, created_at) VALUES",
-        "ON CONFLICT (id) DO UPDATE SET url = excluded.url, events = excluded.events, accounts = excluded.accounts, \
-         ordered = excluded.ordered, enabled = excluded.enabled, reason = excluded.reason, \
-         failing_since = excluded.failing_since",
+        "INSERT INTO endpoint (id, team_id, url, sealed_secret, old_sealed_secret, old_secret_until, sealed_headers, \
+         format, events, accounts, ordered, enabled, reason, failing_since, created_at) VALUES",
+        "ON CONFLICT (id) DO UPDATE SET url = excluded.url, sealed_secret = excluded.sealed_secret, \
+         old_sealed_secret = excluded.old_sealed_secret, old_secret_until = excluded.old_secret_until, \
+         sealed_headers = excluded.sealed_headers, format = excluded.format, events = excluded.events, \
+         accounts = excluded.accounts, ordered = excluded.ordered, enabled = excluded.enabled, \
+         reason = excluded.reason, failing_since = excluded.failing_since",
         std::slice::from_ref(endpoint),
         |row, e| {
-            row.text(&e.id).text(&e.team_id).text(&e.url).text(&e.sealed_secret).text(json(&e.events));
-            row.text(json(&e.accounts)).truth(e.ordered).truth(e.enabled).text(&e.reason);
+            row.text(&e.id).text(&e.team_id).text(&e.url).text(&e.sealed_secret);
+            row.text(&e.old_sealed_secret).add(e.old_secret_until).text(&e.sealed_headers);
+            row.text(e.format.as_str()).text(json(&e.events)).text(json(&e.accounts)).truth(e.ordered).truth(e.enabled).text(&e.reason);
             row.add(e.failing_since).add(e.created_at);
         },
     )
@@ -119,11 +128,21 @@ pub async fn enabled(conn: &mut Conn, team_id: &str) -> sqlx::Result<Vec<Endpoin
     sql.fetch(conn).await?.iter().map(from_row).collect()
 }
 
-/// Take an endpoint away, with its attempts; its jobs are the caller's.
+/// How many endpoints a team has.
+pub async fn count(conn: &mut Conn, team_id: &str) -> sqlx::Result<i64> {
+    let mut sql = Sql::new("SELECT COUNT(*) AS endpoints FROM endpoint WHERE team_id = ");
+    sql.bind(team_id.to_owned());
+    sql.fetch_one(conn).await?.map_or(Ok(0), |row| row.int("endpoints"))
+}
+
+/// Take an endpoint away, with its attempts and resends; its jobs are the caller's.
 pub async fn delete(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<bool> {
-    let mut sql = Sql::new("DELETE FROM attempt WHERE team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND endpoint_id = ").bind(id.to_owned());
-    sql.execute(conn).await?;
+    for table in ["attempt", "resend"] {
+        let mut sql = Sql::new("DELETE FROM ");
+        sql.push(table).push(" WHERE team_id = ").bind(team_id.to_owned());
+        sql.push(" AND endpoint_id = ").bind(id.to_owned());
+        sql.execute(conn).await?;
+    }
     let mut sql = Sql::new("DELETE FROM endpoint WHERE team_id = ");
     sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
     Ok(sql.execute(conn).await? > 0)
@@ -187,16 +206,38 @@ pub async fn insert_attempts(conn: &mut Conn, attempts: &[Attempt]) -> sqlx::Res
     Ok(())
 }
 
+/// Which attempts are asked for; what is absent lets all through.
+#[derive(Clone, Debug, Default)]
+pub struct AttemptFilter {
+    pub event_id: Option<String>,
+    pub status: Option<i64>,
+    /// Those that a 2xx answered, or all others.
+    pub delivered: Option<bool>,
+}
+
 /// An endpoint's attempts in order, after the one with id `after`.
 pub async fn attempts(
     conn: &mut Conn,
     team_id: &str,
     endpoint_id: &str,
+    filter: &AttemptFilter,
     after: &str,
     limit: i64,
 ) -> sqlx::Result<Vec<Attempt>> {
     let mut sql = Sql::new("SELECT * FROM attempt WHERE team_id = ");
     sql.bind(team_id.to_owned()).push(" AND endpoint_id = ").bind(endpoint_id.to_owned());
+    if let Some(event_id) = &filter.event_id {
+        sql.push(" AND event_id = ").bind(event_id.clone());
+    }
+    if let Some(status) = filter.status {
+        sql.push(" AND status = ").bind(status);
+    }
+    match filter.delivered {
+        Some(true) => sql.push(" AND status BETWEEN 200 AND 299"),
+        // As the index of failures has it.
+        Some(false) => sql.push(" AND (status < 200 OR status > 299)"),
+        None => &mut sql,
+    };
     sql.push(" AND id > ").bind(after.to_owned()).push(" ORDER BY id LIMIT ").bind(limit);
     let found = sql.fetch(conn).await?;
     let attempt = |row: &AnyRow| {
@@ -220,45 +261,4 @@ pub async fn purge_attempts(conn: &mut Conn, before: Millis, limit: i64) -> sqlx
     let mut sql = Sql::new("DELETE FROM attempt WHERE id IN (SELECT id FROM attempt WHERE at < ");
     sql.bind(before).push(" LIMIT ").bind(limit).push(")");
     sql.execute(conn).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_endpoint_gets_what_it_asked_for_on_its_accounts() {
-        let endpoint = |events: &[&str], accounts: &[&str]| Endpoint {
-            id: "end_1".into(),
-            team_id: "team_1".into(),
-            url: "https://example.com".into(),
-            sealed_secret: String::new(),
-            events: events.iter().map(|name| (*name).to_owned()).collect(),
-            accounts: accounts.iter().map(|id| (*id).to_owned()).collect(),
-            ordered: false,
-            enabled: true,
-            reason: String::new(),
-            failing_since: None,
-            created_at: 0,
-        };
-        let event = Event {
-            id: "evt_1".into(),
-            team_id: "team_1".into(),
-            cursor: 1,
-            kind: "message.received".into(),
-            account_id: "acc_1".into(),
-            chat_id: String::new(),
-            contact_id: String::new(),
-            message_id: String::new(),
-            at: 0,
-            depth: 0,
-            data: serde_json::Value::Null,
-        };
-        assert!(endpoint(&[], &[]).wants(&event));
-        assert!(endpoint(&["message.*"], &["acc_1"]).wants(&event));
-        assert!(endpoint(&["message.received"], &[]).wants(&event));
-        assert!(!endpoint(&["message.status"], &[]).wants(&event));
-        assert!(!endpoint(&["mess.*"], &[]).wants(&event), "a kind is a whole word");
-        assert!(!endpoint(&[], &["acc_2"]).wants(&event));
-    }
 }

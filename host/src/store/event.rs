@@ -1,6 +1,6 @@
 //! Events: append-only facts, in order of their cursor.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sqlx::any::AnyRow;
 
@@ -52,6 +52,43 @@ pub async fn get(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Optio
     sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
 }
 
+/// What a reader of the stream wants to see.
+#[derive(Clone, Debug, Default)]
+pub struct Interest {
+    /// Names of events, `message.*` for all of a kind; empty for all.
+    pub names: Vec<String>,
+    /// An account's id; empty for all, and for what has no account.
+    pub account_id: String,
+}
+
+/// A team's events after a cursor that are of interest, in order.
+pub async fn matching(
+    conn: &mut Conn,
+    team_id: &str,
+    cursor: i64,
+    interest: &Interest,
+    limit: i64,
+) -> sqlx::Result<Vec<Event>> {
+    let mut sql = Sql::new("SELECT * FROM event WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND cursor > ").bind(cursor);
+    if !interest.account_id.is_empty() {
+        sql.push(" AND account_id = ").bind(interest.account_id.clone());
+    }
+    if !interest.names.is_empty() {
+        let (kinds, names): (Vec<&String>, Vec<&String>) =
+            interest.names.iter().partition(|name| name.ends_with(".*"));
+        sql.push(" AND (kind IN ").bind_list(&names);
+        for kind in kinds {
+            let start = kind.trim_end_matches('*').to_owned();
+            // A number in the text: PostgreSQL's substr takes no BIGINT.
+            sql.push(&format!(" OR substr(kind, 1, {}) = ", start.len())).bind(start);
+        }
+        sql.push(")");
+    }
+    sql.push(" ORDER BY cursor LIMIT ").bind(limit);
+    sql.fetch(conn).await?.iter().map(from_row).collect()
+}
+
 /// A team's events after a cursor, in order.
 pub async fn after(
     conn: &mut Conn,
@@ -78,13 +115,33 @@ pub async fn last_cursor(conn: &mut Conn, team_id: &str) -> sqlx::Result<i64> {
     })
 }
 
+/// Up to which cursor a team's events may be forgotten already; 0: none are.
+pub async fn forgotten(conn: &mut Conn, team_id: &str) -> sqlx::Result<i64> {
+    let mut sql = Sql::new("SELECT forgotten_cursor FROM team WHERE id = ");
+    sql.bind(team_id.to_owned());
+    sql.fetch_one(conn).await?.map_or(Ok(0), |row| row.int("forgotten_cursor"))
+}
+
 /// Forget events older than `before` that no job and no open dead letter needs any more; at most
-/// `limit`.
+/// `limit`. Each team notes up to where.
 pub async fn purge(conn: &mut Conn, before: Millis, limit: i64) -> sqlx::Result<u64> {
     let mut sql =
         Sql::new("DELETE FROM event WHERE id IN (SELECT id FROM event AS old WHERE at < ");
     sql.bind(before).push(" AND NOT EXISTS (SELECT 1 FROM job WHERE job.subject_id = old.id)");
     sql.push(" AND NOT EXISTS (SELECT 1 FROM dead_letter WHERE event_id = old.id AND replayed_at IS NULL) LIMIT ");
-    sql.bind(limit).push(")");
-    sql.execute(conn).await
+    sql.bind(limit).push(") RETURNING team_id, cursor");
+    let gone = sql.fetch(conn).await?;
+    let mut newest: BTreeMap<String, i64> = BTreeMap::new();
+    for row in &gone {
+        let cursor = newest.entry(row.text("team_id")?).or_default();
+        *cursor = (*cursor).max(row.int("cursor")?);
+    }
+    // In order of the teams, as everyone takes their rows.
+    for (team_id, cursor) in newest {
+        let mut sql = Sql::new("UPDATE team SET forgotten_cursor = ");
+        sql.bind(cursor).push(" WHERE id = ").bind(team_id).push(" AND forgotten_cursor < ");
+        sql.bind(cursor);
+        sql.execute(conn).await?;
+    }
+    Ok(gone.len() as u64)
 }

@@ -5,6 +5,7 @@ pub mod account_day;
 pub mod bulk;
 pub mod chat;
 pub mod contact;
+pub mod credential;
 pub mod dead_letter;
 pub mod endpoint;
 pub mod event;
@@ -14,11 +15,15 @@ pub mod media;
 pub mod message;
 pub mod plugin;
 pub mod plugin_log;
+pub mod resend;
 pub mod search;
+pub mod session;
+pub mod signing_key;
 pub mod sql;
 pub mod state;
 pub mod team;
 pub mod timer;
+pub mod user;
 pub mod webhook;
 
 #[cfg(test)]
@@ -210,7 +215,7 @@ async fn sqlite_pragmas(conn: &mut AnyConnection) -> sqlx::Result<()> {
     conn.execute(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
          PRAGMA busy_timeout = 10000; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; \
-         PRAGMA journal_size_limit = 67108864;",
+         PRAGMA journal_size_limit = 67108864; PRAGMA mmap_size = 1073741824;",
     )
     .await?;
     Ok(())

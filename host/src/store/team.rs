@@ -1,6 +1,8 @@
-//! Teams, their counters, and their API keys.
+//! Teams and their counters.
 
 use std::collections::{BTreeMap, HashMap};
+
+use sqlx::any::AnyRow;
 
 use super::Conn;
 use super::sql::{Column, Sql};
@@ -52,68 +54,34 @@ pub async fn first(conn: &mut Conn) -> sqlx::Result<Option<String>> {
     sql.fetch_one(conn).await?.map(|row| row.text("id")).transpose()
 }
 
-/// Keep a key by its hash (SHA-256, hexadecimal).
-pub async fn insert_key(
-    conn: &mut Conn,
-    id: &str,
-    team_id: &str,
-    name: &str,
-    hash: &str,
-    now: Millis,
-) -> sqlx::Result<()> {
-    let mut sql = Sql::new("INSERT INTO api_key (id, team_id, name, hash, created_at) VALUES (");
-    sql.bind(id.to_owned()).push(", ").bind(team_id.to_owned()).push(", ").bind(name.to_owned());
-    sql.push(", ").bind(hash.to_owned()).push(", ").bind(now).push(")");
-    sql.execute(conn).await?;
-    Ok(())
-}
-
-/// The key's id and team.
-pub async fn key_by_hash(conn: &mut Conn, hash: &str) -> sqlx::Result<Option<(String, String)>> {
-    let mut sql = Sql::new("SELECT id, team_id FROM api_key WHERE hash = ");
-    sql.bind(hash.to_owned());
-    let Some(row) = sql.fetch_one(conn).await? else { return Ok(None) };
-    Ok(Some((row.text("id")?, row.text("team_id")?)))
-}
-
-/// An API key, without the key.
+/// A team, as people know it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Key {
+pub struct Team {
     pub id: String,
     pub name: String,
     pub created_at: Millis,
 }
 
-/// A team's keys, oldest first, after the one with id `after`.
-pub async fn keys(
-    conn: &mut Conn,
-    team_id: &str,
-    after: &str,
-    limit: i64,
-) -> sqlx::Result<Vec<Key>> {
-    let mut sql = Sql::new("SELECT id, name, created_at FROM api_key WHERE team_id = ");
-    sql.bind(team_id.to_owned())
-        .push(" AND id > ")
-        .bind(after.to_owned())
-        .push(" ORDER BY id LIMIT ")
-        .bind(limit);
-    let found = sql.fetch(conn).await?;
-    found
-        .iter()
-        .map(|row| {
-            Ok(Key {
-                id: row.text("id")?,
-                name: row.text("name")?,
-                created_at: row.int("created_at")?,
-            })
-        })
-        .collect()
+fn from_row(row: &AnyRow) -> sqlx::Result<Team> {
+    Ok(Team { id: row.text("id")?, name: row.text("name")?, created_at: row.int("created_at")? })
 }
 
-/// End a key.
-pub async fn delete_key(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<bool> {
-    let mut sql = Sql::new("DELETE FROM api_key WHERE team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
+pub async fn get(conn: &mut Conn, id: &str) -> sqlx::Result<Option<Team>> {
+    let mut sql = Sql::new("SELECT id, name, created_at FROM team WHERE id = ");
+    sql.bind(id.to_owned());
+    sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
+}
+
+/// All teams of this host, oldest first.
+pub async fn all(conn: &mut Conn) -> sqlx::Result<Vec<Team>> {
+    let sql = Sql::new("SELECT id, name, created_at FROM team ORDER BY created_at, id");
+    sql.fetch(conn).await?.iter().map(from_row).collect()
+}
+
+/// False where there is no such team.
+pub async fn rename(conn: &mut Conn, id: &str, name: &str) -> sqlx::Result<bool> {
+    let mut sql = Sql::new("UPDATE team SET name = ");
+    sql.bind(name.to_owned()).push(" WHERE id = ").bind(id.to_owned());
     Ok(sql.execute(conn).await? > 0)
 }
 

@@ -207,7 +207,7 @@ impl Channel for Sandbox {
     async fn send(&self, account: &Account, message: &Outgoing) -> Result<Sent, SendError> {
         if account.state != AccountState::Open {
             return Err(SendError::Retry {
-                code: "account-not-open".to_owned(),
+                code: "account_not_open".to_owned(),
                 message: format!(
                     "account {} is {}: open it and scan its QR code",
                     account.id, account.state

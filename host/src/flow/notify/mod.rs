@@ -2,17 +2,18 @@
 //!
 //! At least once: a notice whose settlement is lost is sent again under the same `webhook-id`.
 
+mod body;
+mod resend;
 mod settle;
 mod sign;
+mod wait;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use chrono::{DateTime, SecondsFormat, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -27,7 +28,9 @@ use crate::store::job::{Job, Wanted};
 use crate::store::{endpoint, event, job};
 use settle::{Settlement, Settler, Verdict};
 
-pub use sign::{new_secret, secret_context};
+pub use body::{EventView, body};
+pub use resend::{range, single};
+pub use sign::{check_secret, headers_context, new_secret, old_secret_context, secret_context};
 
 /// How much of an answer is kept to be looked at.
 const KEPT: usize = 1024;
@@ -56,7 +59,11 @@ pub async fn run(house: Arc<House>, stop: CancellationToken) {
                 Vec::new()
             }
         };
-        if claimed.is_empty() {
+        let resent = resend::step(&house).await.unwrap_or_else(|error| {
+            tracing::error!(error = format!("{error:#}"), "sending again: will try again");
+            0
+        });
+        if claimed.is_empty() && resent == 0 {
             if house.rest(&house.wake.notify, Some(JobKind::Notify), looked, &stop).await {
                 break;
             }
@@ -159,7 +166,9 @@ impl Poster {
         let answer = self.exchange(&event, &endpoint, at).await;
         let millis = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
         let (status, response, retry_after) = match &answer {
-            Ok(answer) => (answer.status, beginning(&answer.body), retry_after(&answer.headers)),
+            Ok(answer) => {
+                (answer.status, beginning(&answer.body), wait::asked(&answer.headers, at))
+            }
             Err(error) => (0, format!("{error:#}"), None),
         };
         let delivered = (200..300).contains(&status);
@@ -191,13 +200,13 @@ impl Poster {
         if endpoint.failing_since.is_some_and(|since| now - since >= settings.disable_after) {
             return Verdict::Disable(format!(
                 "every attempt since {} failed",
-                moment(endpoint.failing_since.unwrap_or(now))
+                body::moment(endpoint.failing_since.unwrap_or(now))
             ));
         }
         let step = usize::try_from(job.attempts).ok().and_then(|step| settings.schedule.get(step));
         match step {
             Some(wait) => {
-                Verdict::Again(now + pause(*wait, retry_after, rand::random_range(0.0..1.0)))
+                Verdict::Again(now + wait::pause(*wait, retry_after, rand::random_range(0.0..1.0)))
             }
             None => Verdict::GivenUp,
         }
@@ -209,18 +218,19 @@ impl Poster {
         endpoint: &Endpoint,
         at: Millis,
     ) -> anyhow::Result<Response> {
-        let secret =
-            self.house.seal.open(&secret_context(&endpoint.id), &endpoint.sealed_secret)?;
-        let body = body(event).to_string();
+        let body = serde_json::to_string(&body(event))?;
         let timestamp = at.div_euclid(1000);
-        let signature = sign::signature(&secret, &event.id, timestamp, &body)?;
-        let mut headers = HeaderMap::new();
+        let mut signatures = Vec::new();
+        for secret in self.secrets(endpoint, at)? {
+            signatures.push(sign::signature(&secret, &event.id, timestamp, &body)?);
+        }
+        let mut headers = self.own_headers(endpoint)?;
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(HeaderName::from_static("webhook-id"), HeaderValue::from_str(&event.id)?);
         headers.insert(HeaderName::from_static("webhook-timestamp"), HeaderValue::from(timestamp));
         headers.insert(
             HeaderName::from_static("webhook-signature"),
-            HeaderValue::from_str(&signature)?,
+            HeaderValue::from_str(&signatures.join(" "))?,
         );
         let url = Url::parse(&endpoint.url)?;
         let request = Request { method: Method::POST, url, headers, body: Bytes::from(body) };
@@ -230,45 +240,32 @@ impl Poster {
         let sent = self.egress.send(request, timeout, MAX_ANSWER).await;
         sent.map_err(|error: EgressError| anyhow::anyhow!(error))
     }
-}
 
-/// What is posted: the fact with its name and time, and where it belongs.
-pub fn body(event: &Event) -> Value {
-    let named = |id: &str| if id.is_empty() { Value::Null } else { id.into() };
-    json!({
-        "type": event.kind,
-        "timestamp": moment(event.at),
-        "id": event.id,
-        "cursor": event.cursor,
-        "account": named(&event.account_id),
-        "chat": named(&event.chat_id),
-        "contact": named(&event.contact_id),
-        "message": named(&event.message_id),
-        "data": event.data,
-    })
-}
+    /// The secrets that sign now: the present one, and the one before while it still counts.
+    fn secrets(&self, endpoint: &Endpoint, at: Millis) -> anyhow::Result<Vec<String>> {
+        let seal = &self.house.seal;
+        let mut secrets = vec![seal.open(&secret_context(&endpoint.id), &endpoint.sealed_secret)?];
+        if at < endpoint.old_secret_until {
+            secrets
+                .push(seal.open(&old_secret_context(&endpoint.id), &endpoint.old_sealed_secret)?);
+        }
+        Ok(secrets)
+    }
 
-fn moment(at: Millis) -> String {
-    let moment: DateTime<Utc> = DateTime::from_timestamp_millis(at).unwrap_or_default();
-    moment.to_rfc3339_opts(SecondsFormat::Millis, true)
-}
-
-/// The wait before the next attempt: as scheduled give or take a tenth (`chance` is 0 to 1), or as
-/// long as the endpoint asks, up to a day.
-fn pause(scheduled: Millis, asked: Option<Millis>, chance: f64) -> Millis {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        reason = "a wait, give or take"
-    )]
-    let jittered = (scheduled as f64 * (0.9 + chance * 0.2)) as Millis;
-    asked.map_or(jittered, |asked| jittered.max(asked.min(86_400_000)))
-}
-
-/// `Retry-After` in seconds; a date is not understood, and the schedule holds.
-fn retry_after(headers: &HeaderMap) -> Option<Millis> {
-    let seconds: i64 = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    seconds.checked_mul(1000).filter(|millis| *millis > 0)
+    /// The headers that the customer wants to see.
+    fn own_headers(&self, endpoint: &Endpoint) -> anyhow::Result<HeaderMap> {
+        let mut headers = HeaderMap::new();
+        if endpoint.sealed_headers.is_empty() {
+            return Ok(headers);
+        }
+        let sealed = &endpoint.sealed_headers;
+        let opened = self.house.seal.open(&headers_context(&endpoint.id), sealed)?;
+        let own: BTreeMap<String, String> = serde_json::from_str(&opened)?;
+        for (name, value) in own {
+            headers.insert(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
+        }
+        Ok(headers)
+    }
 }
 
 /// The beginning of an answer as text that a database takes.
@@ -279,19 +276,6 @@ fn beginning(body: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_wait_is_the_scheduled_one_or_the_one_asked_for() {
-        assert_eq!(pause(10_000, None, 0.0), 9_000);
-        assert_eq!(pause(10_000, None, 1.0), 11_000);
-        assert_eq!(pause(10_000, Some(60_000), 0.5), 60_000);
-        assert_eq!(
-            pause(10_000, Some(1_000), 0.5),
-            10_000,
-            "asking for less than the schedule changes nothing"
-        );
-        assert_eq!(pause(0, Some(i64::MAX), 0.5), 86_400_000);
-    }
 
     #[test]
     fn an_answer_is_kept_as_text_however_it_looks() {

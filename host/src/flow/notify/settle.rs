@@ -11,7 +11,7 @@ use crate::flow::{House, record};
 use crate::model::{Event, EventKind, Millis};
 use crate::store::endpoint::Attempt;
 use crate::store::job::Job;
-use crate::store::{endpoint, job, listen, team};
+use crate::store::{endpoint, job, listen, resend, team};
 
 /// A claimed notice and what came of it.
 #[derive(Clone)]
@@ -88,6 +88,7 @@ impl Work for Settler {
         record::events(house, &mut tx, &mut numbers, events).await?;
         for (endpoint_id, (team_id, _)) in &disabled {
             lanes.extend(job::remove_target(&mut tx, team_id, endpoint_id).await?);
+            resend::stop(&mut tx, team_id, endpoint_id).await?;
         }
         job::promote(&mut tx, &lanes).await?;
         house.commit(tx).await?;

@@ -13,9 +13,26 @@ pub fn new_secret() -> String {
     format!("{PREFIX}{}", STANDARD.encode(rand::random::<[u8; 24]>()))
 }
 
+/// Whether a secret that a customer brings can sign: `whsec_` and base64 of 24 to 64 bytes, as the
+/// specification has it.
+pub fn check_secret(secret: &str) -> bool {
+    let key = secret.strip_prefix(PREFIX).and_then(|key| STANDARD.decode(key).ok());
+    key.is_some_and(|key| (24..=64).contains(&key.len()))
+}
+
 /// What an endpoint's sealed secret is bound to.
 pub fn secret_context(endpoint_id: &str) -> String {
     format!("endpoint/{endpoint_id}")
+}
+
+/// What the secret before it is bound to.
+pub fn old_secret_context(endpoint_id: &str) -> String {
+    format!("endpoint/{endpoint_id}/old")
+}
+
+/// What its sealed headers are bound to.
+pub fn headers_context(endpoint_id: &str) -> String {
+    format!("endpoint/{endpoint_id}/headers")
 }
 
 /// The `webhook-signature` of a body sent at `timestamp` (Unix seconds).
@@ -49,7 +66,16 @@ mod tests {
     #[test]
     fn a_new_secret_signs() {
         let secret = new_secret();
-        assert!(secret.starts_with(PREFIX));
+        assert!(check_secret(&secret));
         assert!(signature(&secret, "evt_1", 0, "{}").is_ok());
+    }
+
+    #[test]
+    fn a_secret_that_is_brought_must_be_long_enough_and_of_the_right_form() {
+        let of = |length: usize| format!("{PREFIX}{}", STANDARD.encode(vec![7; length]));
+        assert!(check_secret(&of(24)) && check_secret(&of(64)));
+        for wrong in [of(23), of(65), "whsec_".into(), "whsec_!".into(), STANDARD.encode([7; 32])] {
+            assert!(!check_secret(&wrong), "{wrong}");
+        }
     }
 }

@@ -58,7 +58,7 @@ impl Left {
 
     pub fn in_doubt() -> Self {
         Self::failed(
-            "in-doubt",
+            "in_doubt",
             "no answer came, and no status since: it may or may not have arrived",
         )
     }

@@ -1,70 +1,202 @@
 //! API keys: make (shown once), list, end.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::flow::House;
-use crate::http::auth::{self, Caller};
+use crate::flow::identity::{self, hold, note};
+use crate::http::auth::Caller;
 use crate::http::error::ApiError;
-use crate::http::extract::{Json, Page, Path, Query, iso, listed, short_text};
-use crate::store::team;
+use crate::http::extract::{Json, Page, Pagination, Path, Query, moment, parse_moment, short_text};
+use crate::model::{ApiScope, EventKind};
+use crate::store::credential::{self, Credential, Kind};
 
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct NewKey {
+    /// To know it by later.
     #[serde(default)]
+    #[schema(max_length = 100)]
     name: String,
+    /// What it may do; absent: all that you may.
+    scopes: Option<BTreeSet<ApiScope>>,
+    /// When it ends; absent: never.
+    #[schema(format = DateTime)]
+    expires_at: Option<String>,
 }
 
-/// The answer is the only place where the key is ever seen.
-#[utoipa::path(post, path = "/keys", tag = "keys", responses((status = 201, description = "Done", body = Value)))]
+/// A key as it is listed.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiKey {
+    id: String,
+    name: String,
+    scopes: BTreeSet<ApiScope>,
+    #[schema(required)]
+    department: Option<String>,
+    created_at: Option<String>,
+    /// Null: never.
+    #[schema(required)]
+    expires_at: Option<String>,
+    /// To the minute; null: never.
+    #[schema(required)]
+    last_used_at: Option<String>,
+    /// Whether it is the one that asks.
+    current: bool,
+}
+
+/// A new key; this answer is the only place where it is ever seen.
+#[derive(Serialize, ToSchema)]
+pub struct ShownKey {
+    key: String,
+    #[serde(flatten)]
+    of: ApiKey,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct ApiKeys {
+    keys: Vec<ApiKey>,
+    pagination: Pagination,
+}
+
+fn view(caller: &Caller, key: Credential) -> ApiKey {
+    ApiKey {
+        current: key.id == caller.who.id(),
+        id: key.id,
+        name: key.name,
+        scopes: key.scopes,
+        department: Some(key.department_id).filter(|id| !id.is_empty()),
+        created_at: moment(key.created_at),
+        expires_at: moment(key.expires_at),
+        last_used_at: moment(key.last_used_at),
+    }
+}
+
+/// What a new key or app is to be, where its maker may give that away.
+pub(super) fn wanted(
+    house: &House,
+    caller: &Caller,
+    id: String,
+    name: &str,
+    scopes: Option<BTreeSet<ApiScope>>,
+    expires_at: Option<&str>,
+) -> Result<Credential, ApiError> {
+    let scopes = scopes.unwrap_or_else(|| (*caller.scopes).clone());
+    caller.may_grant(&scopes)?;
+    let expires_at = expires_at.map(|text| parse_moment(text, "expiresAt")).transpose()?;
+    let now = house.clock.now();
+    if expires_at.is_some_and(|at| at <= now) {
+        return Err(ApiError::invalid("expiresAt: give a moment to come"));
+    }
+    let name = short_text(name, "name", 100)?;
+    Ok(Credential {
+        scopes,
+        department_id: caller.department_id.clone(),
+        expires_at: expires_at.unwrap_or(0),
+        ..Credential::new(id, &caller.team_id, &name, now)
+    })
+}
+
+/// Keep a new key or app, and say so to the team.
+pub(super) async fn keep(
+    house: &House,
+    kind: Kind,
+    credential: &Credential,
+    secret: &str,
+) -> Result<(), ApiError> {
+    let event = if kind == Kind::Key { EventKind::KEY_CREATED } else { EventKind::APP_CREATED };
+    let mut tx = house.store.begin().await?;
+    let mut numbers = hold(&mut tx, &credential.team_id).await?;
+    credential::insert(&mut tx, kind, credential, &identity::hash(secret)).await?;
+    let data = json!({ "id": credential.id, "name": credential.name });
+    note(house, &mut tx, &mut numbers, &credential.team_id, event, data).await?;
+    house.commit(tx).await?;
+    Ok(())
+}
+
+/// End a key or app, and say so to the team.
+pub(super) async fn end(
+    house: &House,
+    caller: &Caller,
+    kind: Kind,
+    id: &str,
+) -> Result<StatusCode, ApiError> {
+    if id == caller.who.id() {
+        let message = "a key or app cannot end itself: use another one";
+        return Err(ApiError::conflict("key_in_use", message));
+    }
+    let (what, event) = match kind {
+        Kind::Key => ("key", EventKind::KEY_DELETED),
+        Kind::App => ("app", EventKind::APP_DELETED),
+    };
+    let mut tx = house.store.begin().await?;
+    let mut numbers = hold(&mut tx, &caller.team_id).await?;
+    if !credential::delete(&mut tx, kind, &caller.team_id, id).await? {
+        return Err(ApiError::not_found(what, id));
+    }
+    note(house, &mut tx, &mut numbers, &caller.team_id, event, json!({ "id": id })).await?;
+    house.commit(tx).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Make a key.
+///
+/// It can have no scope that you lack. The answer is the only place where the key is ever seen.
+#[utoipa::path(post, path = "/keys", tag = "keys", responses((status = 201, description = "Done", body = ShownKey)))]
 pub async fn create(
     State(house): State<Arc<House>>,
     caller: Caller,
     Json(new): Json<NewKey>,
-) -> Result<(StatusCode, axum::Json<Value>), ApiError> {
-    let (id, key) = (house.clock.id("key"), auth::new_key());
-    let (name, now) = (short_text(&new.name, "name", 100)?, house.clock.now());
-    let mut tx = house.store.begin().await?;
-    team::insert_key(&mut tx, &id, &caller.team_id, &name, &auth::hash(&key), now).await?;
-    house.commit(tx).await?;
-    let view = json!({ "id": id, "name": name, "key": key, "createdAt": iso(now) });
-    Ok((StatusCode::CREATED, axum::Json(view)))
+) -> Result<(StatusCode, axum::Json<ShownKey>), ApiError> {
+    let (id, key) = (house.clock.id("key"), identity::new_key());
+    let made = wanted(&house, &caller, id, &new.name, new.scopes, new.expires_at.as_deref())?;
+    keep(&house, Kind::Key, &made, &key).await?;
+    Ok((StatusCode::CREATED, axum::Json(ShownKey { key, of: view(&caller, made) })))
 }
 
 /// List keys.
-#[utoipa::path(get, path = "/keys", tag = "keys", responses((status = 200, description = "Done", body = Value)))]
+#[utoipa::path(get, path = "/keys", tag = "keys", params(Page), responses((status = 200, description = "Done", body = ApiKeys)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,
     Query(page): Query<Page>,
-) -> Result<axum::Json<Value>, ApiError> {
+) -> Result<axum::Json<ApiKeys>, ApiError> {
     let mut conn = house.store.read().await?;
-    let mut keys = team::keys(&mut conn, &caller.team_id, page.cursor(), page.fetch()).await?;
+    let team = &caller.team_id;
+    let mut keys =
+        credential::list(&mut conn, Kind::Key, team, page.cursor(), page.fetch()).await?;
     let next = page.cut(&mut keys, |key| key.id.clone());
-    let view = |key: &team::Key| json!({ "id": key.id, "name": key.name, "createdAt": iso(key.created_at), "current": key.id == caller.key_id });
-    Ok(listed("keys", keys.iter().map(view).collect(), next))
+    let keys = keys.into_iter().map(|key| view(&caller, key)).collect();
+    Ok(axum::Json(ApiKeys { keys, pagination: Pagination { next } }))
 }
 
-/// It opens nothing any more; not the key that asks.
-#[utoipa::path(delete, path = "/keys/{id}", tag = "keys", responses((status = 204, description = "Done")))]
+/// Get a key.
+#[utoipa::path(get, path = "/keys/{id}", tag = "keys", params(("id" = String, Path)), responses((status = 200, description = "Done", body = ApiKey)))]
+pub async fn get(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<axum::Json<ApiKey>, ApiError> {
+    let mut conn = house.store.read().await?;
+    let found = credential::get(&mut conn, Kind::Key, &caller.team_id, &id).await?;
+    let key = found.ok_or_else(|| ApiError::not_found("key", &id))?;
+    Ok(axum::Json(view(&caller, key)))
+}
+
+/// End a key.
+///
+/// It opens nothing any more. Not the key that asks.
+#[utoipa::path(delete, path = "/keys/{id}", tag = "keys", params(("id" = String, Path)), responses((status = 204, description = "Done")))]
 pub async fn delete(
     State(house): State<Arc<House>>,
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    if id == caller.key_id {
-        return Err(ApiError::conflict("key_in_use", "a key cannot end itself: use another one"));
-    }
-    let mut tx = house.store.begin().await?;
-    if !team::delete_key(&mut tx, &caller.team_id, &id).await? {
-        return Err(ApiError::not_found("key", &id));
-    }
-    house.commit(tx).await?;
-    Ok(StatusCode::NO_CONTENT)
+    end(&house, &caller, Kind::Key, &id).await
 }

@@ -1,6 +1,7 @@
 //! The native API, one file per resource: `/api/v1/…`.
 
 pub mod accounts;
+pub mod apps;
 pub mod bulk;
 pub mod chats;
 pub mod contacts;
@@ -8,7 +9,10 @@ pub mod dead_letters;
 pub mod endpoints;
 pub mod events;
 pub mod keys;
+pub mod me;
 pub mod media;
 pub mod messages;
 pub mod plugins;
 pub mod queue;
+pub mod team;
+pub mod users;

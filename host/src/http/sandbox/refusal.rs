@@ -18,7 +18,7 @@ impl Refusal {
     }
 
     pub fn not_found(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::NOT_FOUND, code: "not-found", message: message.into() }
+        Self { status: StatusCode::NOT_FOUND, code: "not_found", message: message.into() }
     }
 
     pub fn conflict(message: impl Into<String>) -> Self {

@@ -236,7 +236,7 @@ pub async fn settle_doubt(conn: &mut Conn, message_ids: &[String]) -> sqlx::Resu
 
 /// Whether jobs for other subjects than this one stand in a lane.
 pub async fn others_in_lane(conn: &mut Conn, lane: &str, subject_id: &str) -> sqlx::Result<bool> {
-    let mut sql = Sql::new("SELECT 1 AS found FROM job WHERE lane = ");
+    let mut sql = Sql::new("SELECT 1 AS found FROM job WHERE place > 0 AND lane = ");
     sql.bind(lane.to_owned())
         .push(" AND subject_id <> ")
         .bind(subject_id.to_owned())
@@ -268,12 +268,28 @@ pub async fn remove_target(
     team_id: &str,
     target_id: &str,
 ) -> sqlx::Result<Vec<String>> {
-    let mut sql = Sql::new("DELETE FROM job WHERE team_id = ");
+    let mut sql = Sql::new("DELETE FROM job WHERE target_id <> '' AND team_id = ");
     sql.bind(team_id.to_owned())
         .push(" AND target_id = ")
         .bind(target_id.to_owned())
         .push(" RETURNING lane");
     sql.fetch(conn).await?.iter().map(|row| row.text("lane")).collect()
+}
+
+/// How many jobs wait for an endpoint or install, counted up to `most`.
+pub async fn count_for(
+    conn: &mut Conn,
+    team_id: &str,
+    target_id: &str,
+    most: i64,
+) -> sqlx::Result<i64> {
+    // `<> ''` leads to the index of those that have a target.
+    let mut sql = Sql::new(
+        "SELECT COUNT(*) AS jobs FROM (SELECT id FROM job WHERE target_id <> '' AND team_id = ",
+    );
+    sql.bind(team_id.to_owned()).push(" AND target_id = ").bind(target_id.to_owned());
+    sql.push(" LIMIT ").bind(most).push(") AS waiting");
+    sql.fetch_one(conn).await?.map_or(Ok(0), |row| row.int("jobs"))
 }
 
 /// Whether any job is left for a subject.

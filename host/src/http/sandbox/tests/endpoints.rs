@@ -83,7 +83,7 @@ async fn an_unknown_account_is_not_found() {
             rig.call(method, &format!("/sandbox/accounts/acc_2/{path}"), body).await;
         assert_eq!(
             (status, &answer["error"]["code"]),
-            (StatusCode::NOT_FOUND, &json!("not-found")),
+            (StatusCode::NOT_FOUND, &json!("not_found")),
             "{path}"
         );
     }

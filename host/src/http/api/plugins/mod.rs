@@ -1,0 +1,344 @@
+//! Plugins: install and upgrade, versions, order. A plugin is named by its install's id or by its own
+//! name.
+
+mod data;
+mod settings;
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::flow::House;
+use crate::flow::install::{self, Consent, Upload};
+use crate::http::auth::Caller;
+use crate::http::error::ApiError;
+use crate::http::extract::{Json, Pagination, Path, Query, moment, short_text};
+use crate::model::InstallState;
+use crate::plugin::Grants;
+use crate::plugin::manifest::Manifest;
+use crate::store::plugin;
+use crate::store::plugin::{InstallRow, Version};
+
+pub use data::*;
+pub use settings::*;
+
+type Shared = State<Arc<House>>;
+
+/// A plugin that is installed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Plugin)]
+#[serde(rename_all = "camelCase")]
+pub struct PluginView {
+    /// The install's id.
+    #[schema(example = "ins_01KDY0000000000000000000")]
+    id: String,
+    /// Its own name.
+    #[schema(example = "auto-reply")]
+    plugin: String,
+    description: String,
+    #[schema(example = "1.2.0")]
+    version: String,
+    version_id: String,
+    /// SHA-256 of the file, hexadecimal.
+    hash: String,
+    /// Counts every change.
+    generation: i64,
+    /// Its turn in the chain, from 1.
+    position: i64,
+    state: InstallState,
+    /// Why it is suspended; empty where it is not.
+    reason: String,
+    #[schema(required, format = DateTime)]
+    suspended_until: Option<String>,
+    /// The accounts that it serves; empty for all.
+    accounts: Vec<String>,
+    grants: Grants,
+    #[schema(required, format = DateTime)]
+    created_at: Option<String>,
+    #[schema(required, format = DateTime)]
+    updated_at: Option<String>,
+}
+
+impl From<&InstallRow> for PluginView {
+    fn from(install: &InstallRow) -> Self {
+        let manifest = Manifest::parse(&install.manifest).ok();
+        let suspended = install.state == InstallState::Suspended;
+        Self {
+            id: install.id.clone(),
+            plugin: install.plugin.clone(),
+            description: manifest.map(|manifest| manifest.description).unwrap_or_default(),
+            version: install.version.clone(),
+            version_id: install.version_id.clone(),
+            hash: install.hash.clone(),
+            generation: install.generation,
+            position: install.position,
+            state: install.state,
+            reason: install.reason.clone(),
+            suspended_until: moment(if suspended { install.suspended_until } else { 0 }),
+            accounts: serde_json::from_str(&install.accounts).unwrap_or_default(),
+            grants: serde_json::from_str(&install.grants).unwrap_or_default(),
+            created_at: moment(install.created_at),
+            updated_at: moment(install.updated_at),
+        }
+    }
+}
+
+fn view(install: &InstallRow) -> axum::Json<PluginView> {
+    axum::Json(PluginView::from(install))
+}
+
+/// A plugin with its manifest.
+#[derive(Serialize, ToSchema)]
+pub struct PluginDetails {
+    #[serde(flatten)]
+    plugin: PluginView,
+    /// What it asks for, one plain phrase each.
+    asks: Vec<String>,
+    /// As it was uploaded; null where this host cannot read it.
+    #[schema(value_type = Option<Object>, required)]
+    manifest: Value,
+}
+
+/// The chain, in its order.
+#[derive(Serialize, ToSchema)]
+pub struct PluginList {
+    plugins: Vec<PluginView>,
+    pagination: Pagination,
+}
+
+fn chain(installs: &[InstallRow]) -> axum::Json<PluginList> {
+    let plugins = installs.iter().map(PluginView::from).collect();
+    axum::Json(PluginList { plugins, pagination: Pagination { next: None } })
+}
+
+type Answer = Result<axum::Json<PluginView>, ApiError>;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct InstallOptions {
+    /// `all` agrees to everything that the manifest asks.
+    grant: Option<String>,
+    /// Account ids with commas between them; absent: as before, or all of the team.
+    account: Option<String>,
+    /// The configuration as JSON; absent: as before, or the schema's defaults.
+    config: Option<String>,
+}
+
+fn consent(grant: Option<&str>) -> Result<Consent, ApiError> {
+    match grant {
+        None => Ok(Consent::AsBefore),
+        Some("all") => Ok(Consent::All),
+        Some(other) => Err(ApiError::invalid(format!("grant: {other:?} is not \"all\""))),
+    }
+}
+
+/// A body as it is; too large a one is refused.
+type Whole = Result<Bytes, axum::extract::rejection::BytesRejection>;
+
+/// Install or upgrade a plugin
+///
+/// With the `.wasm` file as the body: install it, or upgrade the install of this plugin that there is.
+#[utoipa::path(
+    post, path = "/plugins", tag = "plugins",
+    request_body(content = Vec<u8>, content_type = "application/wasm"),
+    responses(
+        (status = 201, description = "Installed", body = PluginView),
+        (status = 200, description = "Upgraded", body = PluginView),
+    ),
+)]
+pub async fn upload(
+    State(house): Shared,
+    caller: Caller,
+    Query(options): Query<InstallOptions>,
+    body: Whole,
+) -> Result<(StatusCode, axum::Json<PluginView>), ApiError> {
+    let bytes = body?;
+    let accounts = options
+        .account
+        .map(|list| list.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect());
+    let config = options.config.map(|text| serde_json::from_str(&text)).transpose();
+    let upload = Upload {
+        bytes: bytes.into(),
+        consent: consent(options.grant.as_deref())?,
+        accounts,
+        config: config.map_err(|error| ApiError::invalid(format!("config: {error}")))?,
+    };
+    let install = install::upload(&house, &caller.team_id, upload).await?;
+    let status = if install.generation == 1 { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, view(&install)))
+}
+
+/// List plugins
+#[utoipa::path(get, path = "/plugins", tag = "plugins", responses((status = 200, description = "In the order of the chain", body = PluginList)))]
+pub async fn list(
+    State(house): Shared,
+    caller: Caller,
+) -> Result<axum::Json<PluginList>, ApiError> {
+    let installs = plugin::installs(&mut *house.store.read().await?, &caller.team_id).await?;
+    Ok(chain(&installs))
+}
+
+/// Get a plugin
+///
+/// With its manifest and what it asks, in plain words.
+#[utoipa::path(get, path = "/plugins/{id}", tag = "plugins", responses((status = 200, description = "The plugin", body = PluginDetails)))]
+pub async fn get(
+    State(house): Shared,
+    caller: Caller,
+    Path(key): Path<String>,
+) -> Result<axum::Json<PluginDetails>, ApiError> {
+    let install = install::find(&house, &caller.team_id, &key).await?;
+    let manifest = Manifest::parse(&install.manifest).ok();
+    let asks = manifest.as_ref().map(|manifest| manifest.asks().in_words()).unwrap_or_default();
+    let manifest = serde_json::to_value(&manifest).map_err(anyhow::Error::from)?;
+    Ok(axum::Json(PluginDetails { plugin: PluginView::from(&install), asks, manifest }))
+}
+
+/// An uploaded version.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PluginVersion)]
+#[serde(rename_all = "camelCase")]
+pub struct VersionView {
+    id: String,
+    version: String,
+    /// SHA-256 of the file, hexadecimal.
+    hash: String,
+    /// Bytes.
+    size: i64,
+    /// It is the one that runs.
+    active: bool,
+    #[schema(required, format = DateTime)]
+    created_at: Option<String>,
+}
+
+/// A plugin's versions.
+#[derive(Serialize, ToSchema)]
+pub struct VersionList {
+    versions: Vec<VersionView>,
+    pagination: Pagination,
+}
+
+/// List a plugin's versions
+#[utoipa::path(get, path = "/plugins/{id}/versions", tag = "plugins", responses((status = 200, description = "Newest first", body = VersionList)))]
+pub async fn versions(
+    State(house): Shared,
+    caller: Caller,
+    Path(key): Path<String>,
+) -> Result<axum::Json<VersionList>, ApiError> {
+    let install = install::find(&house, &caller.team_id, &key).await?;
+    let found =
+        plugin::versions(&mut *house.store.read().await?, &caller.team_id, &install.plugin_id)
+            .await?;
+    let view = |version: Version| VersionView {
+        active: version.id == install.version_id,
+        id: version.id,
+        version: version.version,
+        hash: version.hash,
+        size: version.size,
+        created_at: moment(version.created_at),
+    };
+    let versions = found.into_iter().map(view).collect();
+    Ok(axum::Json(VersionList { versions, pagination: Pagination { next: None } }))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Activation {
+    /// A version's id.
+    version: String,
+    /// `all` agrees to everything that the manifest asks.
+    grant: Option<String>,
+}
+
+/// Run a version
+///
+/// The next event meets it; calls under way finish on the one before.
+#[utoipa::path(post, path = "/plugins/{id}/activate", tag = "plugins", responses((status = 200, description = "As it is now", body = PluginView)))]
+pub async fn activate(
+    State(house): Shared,
+    caller: Caller,
+    Path(key): Path<String>,
+    Json(activation): Json<Activation>,
+) -> Answer {
+    let consent = consent(activation.grant.as_deref())?;
+    let install =
+        install::activate(&house, &caller.team_id, &key, &activation.version, consent).await?;
+    Ok(view(&install))
+}
+
+/// Go back a version
+///
+/// Run the version before this one.
+#[utoipa::path(post, path = "/plugins/{id}/rollback", tag = "plugins", responses((status = 200, description = "As it is now", body = PluginView)))]
+pub async fn rollback(State(house): Shared, caller: Caller, Path(key): Path<String>) -> Answer {
+    Ok(view(&install::rollback(&house, &caller.team_id, &key).await?))
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Suspension {
+    /// For people.
+    #[schema(max_length = 500)]
+    reason: String,
+}
+
+/// Suspend a plugin
+///
+/// Its events wait until it is resumed.
+#[utoipa::path(post, path = "/plugins/{id}/suspend", tag = "plugins", responses((status = 200, description = "As it is now", body = PluginView)))]
+pub async fn suspend(
+    State(house): Shared,
+    caller: Caller,
+    Path(key): Path<String>,
+    Json(body): Json<Suspension>,
+) -> Answer {
+    let reason = short_text(&body.reason, "reason", 500)?;
+    let reason = if reason.is_empty() { "suspended by a person".to_owned() } else { reason };
+    Ok(view(&install::suspend(&house, &caller.team_id, &key, &reason).await?))
+}
+
+/// Resume a plugin
+///
+/// What waited goes first.
+#[utoipa::path(post, path = "/plugins/{id}/resume", tag = "plugins", responses((status = 200, description = "As it is now", body = PluginView)))]
+pub async fn resume(State(house): Shared, caller: Caller, Path(key): Path<String>) -> Answer {
+    Ok(view(&install::resume(&house, &caller.team_id, &key).await?))
+}
+
+/// Remove a plugin
+///
+/// With its timers, keys and secrets; its logs and dead letters stay.
+#[utoipa::path(delete, path = "/plugins/{id}", tag = "plugins", responses((status = 204, description = "Removed")))]
+pub async fn remove(
+    State(house): Shared,
+    caller: Caller,
+    Path(key): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    install::remove(&house, &caller.team_id, &key).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PluginOrder {
+    /// Names or install ids.
+    plugins: Vec<String>,
+}
+
+/// Set the order of the chain
+///
+/// With every plugin once.
+#[utoipa::path(put, path = "/plugins/order", tag = "plugins", responses((status = 200, description = "The chain", body = PluginList)))]
+pub async fn reorder(
+    State(house): Shared,
+    caller: Caller,
+    Json(order): Json<PluginOrder>,
+) -> Result<axum::Json<PluginList>, ApiError> {
+    Ok(chain(&install::reorder(&house, &caller.team_id, &order.plugins).await?))
+}

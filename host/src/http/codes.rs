@@ -1,0 +1,132 @@
+//! The stable codes of refusals and of messages that fail: the one list, which docs/errors.md shows.
+
+/// A code of the API, with what it means and what to do about it.
+#[derive(Debug)]
+pub struct Code {
+    pub code: &'static str,
+    /// The HTTP status that it comes with; 0 for a message's error, which is no answer.
+    pub status: u16,
+    pub meaning: &'static str,
+    pub remedy: &'static str,
+}
+
+const fn code(
+    code: &'static str,
+    status: u16,
+    meaning: &'static str,
+    remedy: &'static str,
+) -> Code {
+    Code { code, status, meaning, remedy }
+}
+
+/// Every code of a refusal, sorted.
+#[rustfmt::skip]
+pub const CODES: &[Code] = &[
+    code("account_closed", 409, "The account is archived or closed for good", "Send from another account"),
+    code("account_not_found", 400, "`account` names none of the team's accounts, or is needed and missing", "Name one of your accounts"),
+    code("bad_manifest", 400, "A plugin's manifest does not hold", "Correct what the message names in `plugin.toml`"),
+    code("bad_range", 416, "The file has no such bytes", "Ask for a range within its size"),
+    code("bulk_over", 409, "The bulk send is done or cancelled", "Begin another"),
+    code("channel_unavailable", 409, "This host runs no accounts of that type", "Use another type, or another host"),
+    code("compile_timeout", 400, "A plugin takes too long to compile", "Make it smaller"),
+    code("consent_required", 409, "A plugin's version asks for more than was granted", "Read `details`, and agree with `grant=all`"),
+    code("cursor_expired", 410, "The events after this cursor are no longer kept", "Go on from `oldestCursor`"),
+    code("daily_limit", 429, "As many messages as may leave one number on a day have left it", "Wait as long as `Retry-After` says, or schedule it for tomorrow"),
+    code("does_not_start", 400, "A plugin fails before its first event", "Run it in a test; the message has its words"),
+    code("endpoint_disabled", 409, "Nothing is sent to this endpoint", "Enable it first"),
+    code("forbidden_import", 400, "A plugin imports what no plugin may", "Build it with the SDK"),
+    code("host_version", 400, "A plugin is made for another version of the host", "Build it for this one"),
+    code("internal", 500, "A failure of the host's own", "Try again; the log has the detail under the answer's `X-Request-Id`"),
+    code("invalid_config", 400, "A plugin's configuration does not fit its schema", "Read `details`"),
+    code("invalid_content", 400, "A message's content does not hold", "Correct what the message names"),
+    code("invalid_phone_number", 400, "It is no phone number with its country", "Write it like `+15550100123`"),
+    code("invalid_request", 400, "The body, the path or the query does not fit", "Correct the field that the message names"),
+    code("key_in_use", 409, "A key cannot end itself", "Use another key"),
+    code("media_broken", 400, "The file has no bytes, or broke off", "Send it again, whole"),
+    code("media_not_found", 404, "There is no such stored file", "Upload it first"),
+    code("media_refused", 400, "The file's address is private, or none", "Give a public address, or upload the file"),
+    code("media_too_large", 413, "The file is larger than its type of message may carry", "Make it smaller, or send it as a document"),
+    code("media_type", 415, "The file is not of a type that fits", "Read the message: it names those that do"),
+    code("media_unreachable", 400, "The file's address does not answer with the file", "Check the address"),
+    code("method_not_allowed", 405, "The route takes other methods", "Look it up in the API's description"),
+    code("missing_export", 400, "A plugin subscribes to events that it does not handle", "Export the handler, or drop the subscription"),
+    code("missing_scope", 403, "The key or token may not do that", "Use one with the scope that the message names"),
+    code("no_manifest", 400, "A plugin's file carries no manifest", "Make it with `switchboard build`"),
+    code("not_a_component", 400, "The file is no WebAssembly component", "Build it for `wasm32-wasip2`"),
+    code("not_failed", 409, "Only a message that failed is sent once more", "Nothing, or send a new one"),
+    code("not_found", 404, "There is no such thing, or it belongs to another team", "Check the id"),
+    code("not_incoming", 409, "Only what a customer wrote can be marked as read", "Name another message"),
+    code("not_pending", 409, "The message was sent, or is being sent now", "Nothing: it is too late"),
+    code("opted_out", 409, "The contact does not want messages", "Wait until they opt in again"),
+    code("plugin_failed", 502, "A plugin failed to answer a webhook", "Look at its log"),
+    code("plugin_host", 500, "The host could not run a plugin", "Look at the host's log"),
+    code("plugin_not_found", 500, "A plugin's file is missing from the store", "Upload it again"),
+    code("plugin_storage", 500, "A plugin's file could not be kept or read", "Look at the host's log"),
+    code("plugin_timeout", 504, "A plugin took too long to answer a webhook", "Look at its log"),
+    code("plugin_too_large", 400, "A plugin's file is larger than this host takes", "Make it smaller"),
+    code("quota", 409, "The account has used up what its tier allows", "Change the tier, or wait for the reset"),
+    code("rate_limited", 429, "Too many requests with this key", "Wait as long as `Retry-After` says"),
+    code("replayed", 409, "The dead letter was replayed before", "Nothing"),
+    code("reply_not_found", 400, "The message that it answers is not of this chat", "Name one of the same chat"),
+    code("resend_running", 409, "A range of events is being sent again to this endpoint already", "Wait until it is done"),
+    code("schedule_in_past", 400, "`scheduleAt` has passed", "Give a moment to come, or leave it out"),
+    code("schedule_too_far", 400, "`scheduleAt` is too far ahead", "Give an earlier moment"),
+    code("still_pending", 409, "The message is still to be sent", "Cancel it first"),
+    code("too_large", 413, "The body is larger than this host takes", "Send less at once"),
+    code("too_many_endpoints", 409, "The team has as many endpoints as it may have", "Delete one"),
+    code("unauthorized", 401, "No valid key or token was given", "Send `Authorization: Bearer <key>`"),
+    code("unsupported_media_type", 415, "The body is not said to be JSON", "Send `Content-Type: application/json`"),
+    code("window_closed", 409, "The customer's last message is more than 24 hours ago", "Send a template"),
+    code("wit_mismatch", 400, "A plugin's interface is not the host's", "Build it with this host's SDK"),
+    code("wit_version", 400, "A plugin is made for another version of the interface", "Build it with this host's SDK"),
+];
+
+/// Every code of ours that a message with the status `error` may have; a channel's own stand beside
+/// them as the channel writes them.
+#[rustfmt::skip]
+pub const MESSAGE_CODES: &[Code] = &[
+    code("account_not_open", 0, "The account was not connected, and the attempts are over", "Connect it, and send again"),
+    code("in_doubt", 0, "Nobody knows whether it reached the customer", "Ask the customer before you send it again"),
+    code("media_broken", 0, "The file has no bytes, or broke off", "Send it again, whole"),
+    code("media_not_found", 0, "There is no such stored file", "Upload it first"),
+    code("media_refused", 0, "The file's address is private, or none", "Give a public address, or upload the file"),
+    code("media_too_large", 0, "The file is larger than its type of message may carry", "Make it smaller, or send it as a document"),
+    code("media_type", 0, "The file is not of a type that fits", "Read the message: it names those that do"),
+    code("media_unreachable", 0, "The file's address does not answer with the file", "Check the address"),
+    code("no_answer", 0, "The channel did not answer, and the attempts are over", "Send it again"),
+    code("opted_out", 0, "The contact opted out while the message waited", "Wait until they opt in again"),
+];
+
+/// Whether a refusal may have this code.
+pub fn is_listed(code: &str) -> bool {
+    CODES.iter().any(|listed| listed.code == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = include_str!("../../../docs/errors.md");
+
+    fn row(code: &Code) -> String {
+        let Code { code, status, meaning, remedy } = code;
+        let status = if *status == 0 { String::new() } else { format!(" {status} |") };
+        format!("| `{code}` |{status} {meaning} | {remedy} |")
+    }
+
+    #[test]
+    fn the_page_lists_every_code_and_no_other() {
+        let rows: Vec<&str> = PAGE.lines().filter(|line| line.starts_with("| `")).collect();
+        let listed: Vec<String> = CODES.iter().chain(MESSAGE_CODES).map(row).collect();
+        assert_eq!(rows, listed, "docs/errors.md differs from this list");
+    }
+
+    #[test]
+    fn codes_are_words_in_order_and_each_is_there_once() {
+        for list in [CODES, MESSAGE_CODES] {
+            assert!(list.windows(2).all(|pair| pair[0].code < pair[1].code), "sorted, each once");
+            let word = |code: &Code| code.code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+            assert!(list.iter().all(word), "snake_case");
+        }
+    }
+}
