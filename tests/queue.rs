@@ -13,10 +13,10 @@ both! {
     /// A pause holds everything, is seen, outlives a restart, and ends when somebody says so.
     async fn a_pause_survives_a_restart(on: On) {
         let server = Server::start(on).await;
-        let (stranger, _) = server.another_team().await;
         assert_eq!(queue(&server, "/pause").await["stopped"], "paused");
         text(&server, "+15550101", "held").await;
         let server = server.restart().await;
+        let (stranger, _) = server.another_team().await;
         server.advance(60_000).await;
         assert_eq!(server.heard("+15550101").await, Vec::<String>::new());
         let seen = look(&server).await;
