@@ -13,6 +13,7 @@ fn every_code_in_the_source_is_on_the_page() {
         r#"(?:ApiError|Self)::new\(\s*(?:StatusCode::\w+|status),\s*"([^"]+)""#,
         r#"conflict\(\s*"([a-z_-]+)",\s"#,
         r#"[^:.]refuse\(\s*"([a-z_-]+)",\s"#,
+        r#"refused\(\s*"([^"]+)","#,
         r#"Left::failed\(\s*"([^"]+)""#,
         r#"Retry \{\s*code: "([^"]+)""#,
     ];

@@ -25,8 +25,8 @@ pub struct Config {
     pub plugins: Plugins,
     pub sandbox: Sandbox,
     pub limits: Limits,
-    pub media: Media,
     pub identity: Identity,
+    pub media: Media,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -172,6 +172,17 @@ pub struct Limits {
     pub event_days: i64,
 }
 
+/// People's logins.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    pub issuer: String,
+    pub access_token: Millis,
+    pub refresh_token: Millis,
+    pub password_attempts: u32,
+    pub setup_link: Millis,
+}
+
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Media {
@@ -200,17 +211,6 @@ pub struct MediaType {
     pub max: u64,
     /// MIME types, or `*` for any.
     pub types: Vec<String>,
-}
-
-/// People's logins.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Identity {
-    pub issuer: String,
-    pub access_token: Millis,
-    pub refresh_token: Millis,
-    pub password_attempts: u32,
-    pub setup_link: Millis,
 }
 
 /// A setting that cannot work, with its name and what it should be.

@@ -23,12 +23,17 @@ impl Seeds {
         let endpoint = json!({ "url": receiver.url });
         let endpoint = client.post("/api/v1/endpoints", endpoint).await.ok();
         let key = client.post("/api/v1/keys", json!({ "name": "seed" })).await.ok();
+        let app = client.post("/api/v1/apps", json!({ "name": "seed" })).await.ok();
+        let user = json!({ "email": "seed@example.com", "role": "viewer" });
+        let user = client.post("/api/v1/users", user).await.ok();
         let known = [
             ("accounts", json!(server.account)),
             ("plugins", json!(install)),
             ("messages", message["id"].clone()),
             ("endpoints", endpoint["id"].clone()),
             ("keys", key["id"].clone()),
+            ("apps", app["id"].clone()),
+            ("users", user["id"].clone()),
         ];
         let mut seeds: BTreeMap<String, String> = known
             .into_iter()

@@ -1,6 +1,6 @@
 //! `switchboard message`: messages on a running service, over its API.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::api::{Api, Remote, part};
 use super::table;
@@ -31,10 +31,20 @@ enum Command {
         #[arg(long, value_name = "ID")]
         id: Option<String>,
     },
-    /// The messages of a chat or a contact, newest first
+    /// Messages, newest first
     List {
-        #[command(flatten)]
-        of: Of,
+        /// Of this account
+        #[arg(long, value_name = "ID")]
+        account: Option<String>,
+        /// Of this chat
+        #[arg(long, value_name = "ID")]
+        chat: Option<String>,
+        /// Of this contact: an id or a phone number
+        #[arg(long, value_name = "ID")]
+        contact: Option<String>,
+        /// With this status, such as pending
+        #[arg(long)]
+        status: Option<String>,
         /// At most so many
         #[arg(long, default_value_t = 50)]
         limit: usize,
@@ -43,16 +53,6 @@ enum Command {
     Get { message: String },
     /// Cancel a message that has not left
     Cancel { message: String },
-}
-
-#[derive(Clone, Debug, clap::Args)]
-#[group(required = true, multiple = false)]
-struct Of {
-    #[arg(long, value_name = "ID")]
-    chat: Option<String>,
-    /// An id or a phone number
-    #[arg(long, value_name = "ID")]
-    contact: Option<String>,
 }
 
 const COLUMNS: [&str; 6] = ["id", "timestamp", "direction", "status", "to", "text"];
@@ -70,14 +70,16 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             }
             api.post("messages", body).await?
         }
-        Command::List { of, limit } => {
-            let path = match (&of.chat, &of.contact) {
-                (Some(chat), _) => format!("chats/{}/messages", part(chat)),
-                (_, contact) => {
-                    format!("contacts/{}/messages", part(contact.as_deref().unwrap_or_default()))
-                }
-            };
-            let messages: Vec<Value> = api.list(&path, "messages", &[], limit).await?;
+        Command::List { account, chat, contact, status, limit } => {
+            let asked = [
+                ("account", &account),
+                ("chat", &chat),
+                ("contact", &contact),
+                ("status", &status),
+            ];
+            let filters: Vec<(&str, &str)> =
+                asked.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))).collect();
+            let messages = api.list("messages", "messages", &filters, limit).await?;
             table::list(json, &messages, &COLUMNS);
             return Ok(());
         }

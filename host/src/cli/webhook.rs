@@ -24,7 +24,9 @@ enum Command {
     },
     /// Make an endpoint; its secret is printed, this once
     Add {
-        url: String,
+        /// Where events are posted to
+        #[arg(value_name = "URL")]
+        address: String,
         /// Names of events, such as message.received or message.*; none for all
         #[arg(long, value_name = "NAME")]
         event: Vec<String>,
@@ -71,9 +73,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             table::list(json, &attempts, &["at", "event", "attempt", "status", "millis"]);
             return Ok(());
         }
-        Command::Add { url, event, account, ordered } => {
+        Command::Add { address, event, account, ordered } => {
             let body =
-                json!({ "url": url, "events": event, "accounts": account, "ordered": ordered });
+                json!({ "url": address, "events": event, "accounts": account, "ordered": ordered });
             api.post("endpoints", body).await?
         }
         Command::Show { endpoint } => api.get(&path(&endpoint)).await?,

@@ -24,10 +24,10 @@ pub struct ApiError {
     details: Vec<String>,
     /// Seconds, for `Retry-After`.
     retry_after: Option<i64>,
-    /// The limit of a number's day, and when it ends in Unix seconds: for the `X-RateLimit-*` headers.
-    day: Option<(u32, i64)>,
     /// The oldest cursor to go on from, where the one given is too old.
     oldest_cursor: Option<i64>,
+    /// The limit of a number's day, and when it ends in Unix seconds: for the `X-RateLimit-*` headers.
+    day: Option<(u32, i64)>,
 }
 
 /// Milliseconds.
@@ -41,8 +41,8 @@ impl ApiError {
             message: message.into(),
             details: Vec::new(),
             retry_after: None,
-            day: None,
             oldest_cursor: None,
+            day: None,
         }
     }
 
@@ -86,6 +86,15 @@ impl ApiError {
         Self { retry_after, ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message) }
     }
 
+    /// 410 `cursor_expired`: the events after the cursor are gone, up to `oldest`.
+    pub fn cursor_expired(oldest: i64) -> Self {
+        let message = format!(
+            "the events after this cursor are no longer kept: go on from {oldest}, and read anew what you keep of them"
+        );
+        let oldest_cursor = Some(oldest);
+        Self { oldest_cursor, ..Self::new(StatusCode::GONE, "cursor_expired", message) }
+    }
+
     /// 429 `daily_limit`: a number has sent as many messages as it may today.
     pub fn daily_limit(message: String, limit: u32, now: i64) -> Self {
         let ends = (now.div_euclid(DAY) + 1) * DAY / 1000;
@@ -96,15 +105,6 @@ impl ApiError {
             day,
             ..Self::new(StatusCode::TOO_MANY_REQUESTS, "daily_limit", message)
         }
-    }
-
-    /// 410 `cursor_expired`: the events after the cursor are gone, up to `oldest`.
-    pub fn cursor_expired(oldest: i64) -> Self {
-        let message = format!(
-            "the events after this cursor are no longer kept: go on from {oldest}, and read anew what you keep of them"
-        );
-        let oldest_cursor = Some(oldest);
-        Self { oldest_cursor, ..Self::new(StatusCode::GONE, "cursor_expired", message) }
     }
 
     /// 500 `internal`, without detail.
@@ -152,15 +152,15 @@ impl IntoResponse for ApiError {
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer, Basic realm=\"switchboard\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
         if let Some((limit, ends)) = self.day {
             let headers = response.headers_mut();
             headers.insert("x-ratelimit-limit", HeaderValue::from(limit));
             headers.insert("x-ratelimit-remaining", HeaderValue::from(0));
             headers.insert("x-ratelimit-reset", HeaderValue::from(ends));
-        }
-        if self.status == StatusCode::UNAUTHORIZED {
-            let scheme = HeaderValue::from_static("Bearer, Basic realm=\"switchboard\"");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
         }
         response
     }

@@ -19,7 +19,7 @@ use crate::model::ApiScope;
 /// The names of the ways to authorise a call.
 const KEY: &str = "key";
 const TOKEN: &str = "token";
-const APP: &str = "app";
+const APP: &str = "secret";
 
 /// What the routes say beyond themselves.
 #[derive(utoipa::OpenApi)]
@@ -41,12 +41,14 @@ const APP: &str = "app";
         (name = "endpoints", description = "Webhooks out: your addresses that events are posted to, signed."),
         (name = "events", description = "Everything that happens in a team, in one order: pull it, or follow it."),
         (name = "keys", description = "API keys, shown once."),
+        (name = "me", description = "The caller itself: who you are, your password, your sessions."),
         (name = "media", description = "Files that messages carry."),
         (name = "messages", description = "Send, look at, change and cancel messages."),
         (name = "plugins", description = "WebAssembly plugins: install, configure, watch."),
         (name = "queue", description = "What waits to be sent, and how fast it goes."),
         (name = "team", description = "The team itself."),
         (name = "templates", description = "Message templates and their approval."),
+        (name = "tokens", description = "Log in: access tokens, and the keys that they are signed with."),
         (name = "users", description = "The people of a team, and their roles."),
     ),
     components(schemas(Refusal)),

@@ -80,7 +80,7 @@ pub struct Tokens {
     team_id: String,
 }
 
-/// Get tokens.
+/// Get tokens
 ///
 /// By a password, a refresh token or an app's secret. The body is a form (RFC 6749) or JSON. A
 /// refresh token is good for one exchange: if it comes a second time, the whole session ends. The
@@ -89,7 +89,7 @@ pub struct Tokens {
     post, path = "/oauth2/token", tag = "tokens", operation_id = "tokens.grant",
     request_body(content((TokenRequest = "application/x-www-form-urlencoded"), (TokenRequest = "application/json"))),
     responses(
-        (status = 200, description = "Done", body = Tokens),
+        (status = 200, description = "Tokens", body = Tokens),
         (status = 400, description = "What was sent does not fit or does not hold", body = Refusal),
         (status = 401, description = "There is no app with this secret", body = Refusal),
         (status = 413, description = "The body is too large", body = Refusal),
@@ -235,13 +235,13 @@ pub struct JsonWebKey {
     y: String,
 }
 
-/// The keys that access tokens are signed with.
+/// The keys that access tokens are signed with
 ///
 /// For whoever wants to check a token without asking: ES256, found by the `kid` in its header.
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", tag = "tokens", operation_id = "tokens.keys",
     responses(
-        (status = 200, description = "Done", body = JsonWebKeys),
+        (status = 200, description = "The one that signs first", body = JsonWebKeys),
         (status = 500, description = "A failure of the host's own", body = Refusal),
     )
 )]

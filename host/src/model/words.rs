@@ -92,10 +92,10 @@ words! {
         Notify = "notify",
         /// A status that matched no message yet.
         Status = "status",
-        /// The next messages of a bulk send.
-        Bulk = "bulk",
         /// A range of events on its way to an endpoint once more.
         Resend = "resend",
+        /// The next messages of a bulk send.
+        Bulk = "bulk",
     }
 }
 

@@ -70,12 +70,12 @@ fn view(app: Credential) -> App {
     }
 }
 
-/// Make an app.
+/// Make an app
 ///
 /// It can have no scope that you lack. Its id and secret go into HTTP Basic on any call, or into
 /// `POST /oauth2/token` with `client_credentials`. The answer is the only place where the secret is
 /// ever seen.
-#[utoipa::path(post, path = "/apps", tag = "apps", responses((status = 201, description = "Done", body = ShownApp)))]
+#[utoipa::path(post, path = "/apps", tag = "apps", responses((status = 201, description = "Made; shown this once", body = ShownApp)))]
 pub async fn create(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -90,8 +90,8 @@ pub async fn create(
     Ok((StatusCode::CREATED, axum::Json(ShownApp { secret, of: view(made) })))
 }
 
-/// List apps.
-#[utoipa::path(get, path = "/apps", tag = "apps", params(Page), responses((status = 200, description = "Done", body = Apps)))]
+/// List apps
+#[utoipa::path(get, path = "/apps", tag = "apps", params(Page), responses((status = 200, description = "Oldest first", body = Apps)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -106,8 +106,8 @@ pub async fn list(
     Ok(axum::Json(Apps { apps, pagination: Pagination { next } }))
 }
 
-/// Get an app.
-#[utoipa::path(get, path = "/apps/{id}", tag = "apps", params(("id" = String, Path)), responses((status = 200, description = "Done", body = App)))]
+/// Get an app
+#[utoipa::path(get, path = "/apps/{id}", tag = "apps", params(("id" = String, Path)), responses((status = 200, description = "The app", body = App)))]
 pub async fn get(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -118,10 +118,10 @@ pub async fn get(
     Ok(axum::Json(view(found.ok_or_else(|| ApiError::not_found("app", &id))?)))
 }
 
-/// End an app.
+/// End an app
 ///
 /// Its secret and its tokens open nothing any more. Not the app that asks.
-#[utoipa::path(delete, path = "/apps/{id}", tag = "apps", params(("id" = String, Path)), responses((status = 204, description = "Done")))]
+#[utoipa::path(delete, path = "/apps/{id}", tag = "apps", params(("id" = String, Path)), responses((status = 204, description = "Ended")))]
 pub async fn delete(
     State(house): State<Arc<House>>,
     caller: Caller,

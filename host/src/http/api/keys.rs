@@ -145,10 +145,10 @@ pub(super) async fn end(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Make a key.
+/// Make a key
 ///
 /// It can have no scope that you lack. The answer is the only place where the key is ever seen.
-#[utoipa::path(post, path = "/keys", tag = "keys", responses((status = 201, description = "Done", body = ShownKey)))]
+#[utoipa::path(post, path = "/keys", tag = "keys", responses((status = 201, description = "Made; shown this once", body = ShownKey)))]
 pub async fn create(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -160,8 +160,8 @@ pub async fn create(
     Ok((StatusCode::CREATED, axum::Json(ShownKey { key, of: view(&caller, made) })))
 }
 
-/// List keys.
-#[utoipa::path(get, path = "/keys", tag = "keys", params(Page), responses((status = 200, description = "Done", body = ApiKeys)))]
+/// List keys
+#[utoipa::path(get, path = "/keys", tag = "keys", params(Page), responses((status = 200, description = "Oldest first", body = ApiKeys)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -176,8 +176,8 @@ pub async fn list(
     Ok(axum::Json(ApiKeys { keys, pagination: Pagination { next } }))
 }
 
-/// Get a key.
-#[utoipa::path(get, path = "/keys/{id}", tag = "keys", params(("id" = String, Path)), responses((status = 200, description = "Done", body = ApiKey)))]
+/// Get a key
+#[utoipa::path(get, path = "/keys/{id}", tag = "keys", params(("id" = String, Path)), responses((status = 200, description = "The key", body = ApiKey)))]
 pub async fn get(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -189,10 +189,10 @@ pub async fn get(
     Ok(axum::Json(view(&caller, key)))
 }
 
-/// End a key.
+/// End a key
 ///
 /// It opens nothing any more. Not the key that asks.
-#[utoipa::path(delete, path = "/keys/{id}", tag = "keys", params(("id" = String, Path)), responses((status = 204, description = "Done")))]
+#[utoipa::path(delete, path = "/keys/{id}", tag = "keys", params(("id" = String, Path)), responses((status = 204, description = "Ended")))]
 pub async fn delete(
     State(house): State<Arc<House>>,
     caller: Caller,

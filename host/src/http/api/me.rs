@@ -65,8 +65,8 @@ pub struct PasswordChange {
     new: String,
 }
 
-/// Who you are, and what you may do.
-#[utoipa::path(get, path = "/me", tag = "me", responses((status = 200, description = "Done", body = Me)))]
+/// Who you are, and what you may do
+#[utoipa::path(get, path = "/me", tag = "me", responses((status = 200, description = "The caller", body = Me)))]
 pub async fn get(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -118,10 +118,10 @@ async fn person(conn: &mut Conn, caller: &Caller) -> Result<Me, ApiError> {
     })
 }
 
-/// Change your password.
+/// Change your password
 ///
 /// All your other sessions end. For people only.
-#[utoipa::path(post, path = "/me/password", tag = "me", responses((status = 204, description = "Done")))]
+#[utoipa::path(post, path = "/me/password", tag = "me", responses((status = 204, description = "Changed")))]
 pub async fn set_password(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -141,10 +141,10 @@ pub async fn set_password(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Log out everywhere.
+/// Log out everywhere
 ///
 /// All your sessions end, this one too: their tokens open nothing any more. For people only.
-#[utoipa::path(delete, path = "/me/sessions", tag = "me", responses((status = 204, description = "Done")))]
+#[utoipa::path(delete, path = "/me/sessions", tag = "me", responses((status = 204, description = "Logged out")))]
 pub async fn log_out(
     State(house): State<Arc<House>>,
     caller: Caller,

@@ -28,8 +28,8 @@ pub struct TeamChange {
     name: String,
 }
 
-/// Get your team.
-#[utoipa::path(get, path = "/team", tag = "team", responses((status = 200, description = "Done", body = Team)))]
+/// Get your team
+#[utoipa::path(get, path = "/team", tag = "team", responses((status = 200, description = "The team", body = Team)))]
 pub async fn get(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -40,8 +40,8 @@ pub async fn get(
     Ok(axum::Json(Team { id: team.id, name: team.name, created_at }))
 }
 
-/// Rename your team.
-#[utoipa::path(patch, path = "/team", tag = "team", responses((status = 200, description = "Done", body = Team)))]
+/// Rename your team
+#[utoipa::path(patch, path = "/team", tag = "team", responses((status = 200, description = "The team", body = Team)))]
 pub async fn rename(
     State(house): State<Arc<House>>,
     caller: Caller,

@@ -91,8 +91,8 @@ async fn member(conn: &mut Conn, caller: &Caller, id: &str) -> Result<Member, Ap
     found.ok_or_else(|| ApiError::not_found("user", id))
 }
 
-/// List users.
-#[utoipa::path(get, path = "/users", tag = "users", params(Page), responses((status = 200, description = "Done", body = Users)))]
+/// List users
+#[utoipa::path(get, path = "/users", tag = "users", params(Page), responses((status = 200, description = "By the order of their ids", body = Users)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -106,8 +106,8 @@ pub async fn list(
     Ok(axum::Json(Users { users, pagination: Pagination { next } }))
 }
 
-/// Get a user.
-#[utoipa::path(get, path = "/users/{id}", tag = "users", params(("id" = String, Path)), responses((status = 200, description = "Done", body = User)))]
+/// Get a user
+#[utoipa::path(get, path = "/users/{id}", tag = "users", params(("id" = String, Path)), responses((status = 200, description = "The user", body = User)))]
 pub async fn get(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -117,11 +117,11 @@ pub async fn get(
     Ok(axum::Json(view(member)))
 }
 
-/// Add a user.
+/// Add a user
 ///
 /// With a password, or without one: then the answer has an invitation, which they choose one by. You
 /// can give no role that has a scope you lack. An address that this host knows already is refused.
-#[utoipa::path(post, path = "/users", tag = "users", responses((status = 201, description = "Done", body = AddedUser)))]
+#[utoipa::path(post, path = "/users", tag = "users", responses((status = 201, description = "Added", body = AddedUser)))]
 pub async fn add(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -157,11 +157,11 @@ pub async fn add(
     Ok((StatusCode::CREATED, axum::Json(added)))
 }
 
-/// Change a user's role.
+/// Change a user's role
 ///
 /// Neither the role that they have nor the one that they get may have a scope that you lack, and a
 /// team keeps an owner. Their tokens follow at once.
-#[utoipa::path(patch, path = "/users/{id}", tag = "users", params(("id" = String, Path)), responses((status = 200, description = "Done", body = User)))]
+#[utoipa::path(patch, path = "/users/{id}", tag = "users", params(("id" = String, Path)), responses((status = 200, description = "The user", body = User)))]
 pub async fn change_role(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -181,10 +181,10 @@ pub async fn change_role(
     Ok(axum::Json(view(member)))
 }
 
-/// Remove a user from your team.
+/// Remove a user from your team
 ///
 /// Their tokens open nothing of this team any more. A team keeps an owner.
-#[utoipa::path(delete, path = "/users/{id}", tag = "users", params(("id" = String, Path)), responses((status = 204, description = "Done")))]
+#[utoipa::path(delete, path = "/users/{id}", tag = "users", params(("id" = String, Path)), responses((status = 204, description = "Removed")))]
 pub async fn remove(
     State(house): State<Arc<House>>,
     caller: Caller,
