@@ -23,9 +23,6 @@ use body::NewBulkSend;
 
 type Answer = Result<axum::Json<BulkSend>, ApiError>;
 
-/// The largest body of a bulk send, in bytes.
-pub const MAX_BODY: usize = 16 << 20;
-
 /// A bulk send and how far it is.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
