@@ -203,7 +203,8 @@ impl From<MediaError> for ApiError {
 impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
         let status = match refused.code {
-            "not_found" => StatusCode::NOT_FOUND,
+            "not_found" | "media_not_found" => StatusCode::NOT_FOUND,
+            "media_type" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "internal" => {
                 tracing::error!(error = refused.message, "a send could not be queued");
                 return Self::internal();
@@ -245,7 +246,8 @@ impl From<IdentityError> for ApiError {
         };
         let status = match code {
             "rate_limited" => return Self::rate_limited(10),
-            "not_found" => StatusCode::NOT_FOUND,
+            "not_found" | "media_not_found" => StatusCode::NOT_FOUND,
+            "media_type" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "invalid_client" => StatusCode::UNAUTHORIZED,
             "email_taken" | "last_owner" | "setup_done" => StatusCode::CONFLICT,
             _ => StatusCode::BAD_REQUEST,

@@ -64,7 +64,6 @@ pub struct MediaUpload {
     post,
     path = "/media",
     tag = "media",
-    params(MediaUpload),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 201, description = "The stored file", body = MediaFile))
 )]

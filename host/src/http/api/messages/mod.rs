@@ -118,7 +118,6 @@ pub struct MessageFilter {
     get,
     path = "/messages",
     tag = "messages",
-    params(MessageFilter),
     responses((status = 200, description = "A page of messages", body = MessageList))
 )]
 pub async fn list(
@@ -192,7 +191,6 @@ pub struct MessageSearch {
     get,
     path = "/messages/search",
     tag = "messages",
-    params(MessageSearch),
     responses((status = 200, description = "A page of messages", body = MessageList))
 )]
 pub async fn search(
@@ -237,7 +235,6 @@ pub struct MessageRemoval {
     delete,
     path = "/messages/{id}",
     tag = "messages",
-    params(MessageRemoval),
     responses((status = 200, description = "The message as it is, or was", body = Message))
 )]
 pub async fn cancel(
