@@ -10,6 +10,12 @@ use crate::support::{On, Receiver, Seeds, Server, provided};
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
                       response_schema_conformance,response_headers_conformance";
 
+/// How it sends the body of a plugin's upload: any bytes.
+const FILES: &str = "
+import schemathesis
+schemathesis.serializer.alias('application/wasm', 'application/octet-stream')
+";
+
 /// On PostgreSQL, which takes less than SQLite does.
 #[tokio::test(flavor = "multi_thread")]
 async fn generated_requests_meet_documented_answers() {
@@ -25,6 +31,7 @@ async fn generated_requests_meet_documented_answers() {
     let folder = tempfile::tempdir().expect("a folder");
     let settings = folder.path().join("schemathesis.toml");
     std::fs::write(&settings, settings_for(&description, &seeds)).expect("written");
+    std::fs::write(folder.path().join("files.py"), FILES).expect("written");
     let python = provided("SWITCHBOARD_TEST_PYTHON");
     let program = Path::new(&python).with_file_name("schemathesis");
     let mut run = tokio::process::Command::new(program);
@@ -32,9 +39,9 @@ async fn generated_requests_meet_documented_answers() {
     run.arg(format!("{}/api/v1/openapi.json", server.client.url));
     run.args(["--header", &format!("Authorization: Bearer {}", server.client.key)]);
     run.args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing", "--no-color"]);
-    run.args(["--max-examples", "12", "--seed", "20260105", "--generation-deterministic"]);
-    run.args(["--generation-allow-x00", "true", "--generation-database", "none"]);
-    run.args(["--continue-on-failure", "--workers", "2", "--request-timeout", "20"]);
+    run.args(["--max-examples", "25", "--seed", "20260105", "--generation-deterministic"]);
+    run.args(["--generation-allow-x00", "true"]);
+    run.args(["--continue-on-failure", "--workers", "1", "--request-timeout", "20"]);
     run.args(["--warnings", "off", "--suppress-health-check", "all"]);
     let output = run.output().await.expect("schemathesis runs");
     let told = String::from_utf8_lossy(&output.stdout);
@@ -46,7 +53,7 @@ async fn generated_requests_meet_documented_answers() {
 
 /// Ids that exist, tried most of the time on the paths that take them.
 fn settings_for(description: &Description, seeds: &Seeds) -> String {
-    let mut toml = String::new();
+    let mut toml = "hooks = \"files\"\n".to_owned();
     for (collection, id) in &seeds.0 {
         let _ = writeln!(toml, "[dictionaries.\"{collection}\"]\nvalues = [{id:?}]");
     }

@@ -18,7 +18,9 @@ use crate::flow::batch::Batcher;
 use crate::flow::identity::signing;
 use crate::flow::inbound::{Door, Receiver};
 use crate::flow::media::Depot;
-use crate::flow::{House, bulk, dispatch, folder, inbound, notify, outbox, timers, upkeep};
+use crate::flow::{
+    House, accounts, bulk, dispatch, folder, inbound, notify, outbox, people, timers, upkeep,
+};
 use crate::http;
 use crate::model::{AccountState, ChannelType};
 use crate::plugin::Runtime;
@@ -140,6 +142,8 @@ async fn start_stages(
     stages.spawn(outbox::run(house.clone(), stop.clone()));
     stages.spawn(timers::run(house.clone(), stop.clone()));
     stages.spawn(notify::run(house.clone(), stop.clone()));
+    stages.spawn(people::run(house.clone(), stop.clone()));
+    stages.spawn(accounts::run(house.clone(), stop.clone()));
     stages.spawn(folder::run(house.clone(), stop.clone()));
     stages.spawn(bulk::run(house.clone(), stop.clone()));
     stages.spawn(upkeep::run(house.clone(), stop.clone()));
@@ -151,9 +155,9 @@ async fn start_stages(
 
 /// A QR code does not outlive the process that showed it.
 async fn forget_pairings(house: &House, door: &Door) -> anyhow::Result<()> {
-    let accounts =
+    let all =
         account::on_channel(&mut *house.store.read().await?, ChannelType::Sandbox.as_str()).await?;
-    for account in accounts.iter().filter(|account| account.state == AccountState::Connecting) {
+    for account in all.iter().filter(|account| account.state == AccountState::Connecting) {
         let reason = "the host was restarted before the code was scanned";
         door.account_changed(&account.id, AccountState::Close, reason, None).await?;
     }

@@ -7,7 +7,7 @@ use figment::providers::{Env, Format, Toml};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::model::Millis;
+use crate::model::{Bracket, Millis, Tier};
 
 /// The documentation of every setting, and its default.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
@@ -25,6 +25,8 @@ pub struct Config {
     pub plugins: Plugins,
     pub sandbox: Sandbox,
     pub limits: Limits,
+    pub accounts: Accounts,
+    pub billing: Billing,
     pub identity: Identity,
     pub media: Media,
 }
@@ -158,6 +160,7 @@ pub struct Sandbox {
     pub journal: PathBuf,
     pub qr_every: Millis,
     pub qr_count: u32,
+    pub template_review: Millis,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -170,6 +173,12 @@ pub struct Limits {
     pub bulk_recipients: usize,
     pub bulk_pace: u32,
     pub event_days: i64,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accounts {
+    pub silent_after: Millis,
 }
 
 /// People's logins.
@@ -185,12 +194,89 @@ pub struct Identity {
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
+pub struct Billing {
+    pub currency: String,
+    pub decimals: u32,
+    pub default_tier: Tier,
+    pub usage_low: i64,
+    pub tiers: Tiers,
+    pub conversations: Conversations,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Media {
     pub url: String,
     pub fetch_timeout: Millis,
     pub allow: Vec<IpNet>,
     pub unused_days: i64,
     pub types: MediaTypes,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tiers {
+    pub unlimited_msg_chat_history: Terms,
+    pub unlimited_msg_no_chat_history: Terms,
+    pub limited_msg_no_chat_history: Terms,
+}
+
+/// What a tier allows and costs.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Terms {
+    pub messages: i64,
+    pub history: i64,
+    pub prices: Vec<Bracket>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Conversations {
+    pub free: i64,
+    pub business_initiated: i64,
+    pub user_initiated: i64,
+}
+
+impl Billing {
+    pub fn terms(&self, tier: Tier) -> &Terms {
+        match tier {
+            Tier::UnlimitedMsgChatHistory => &self.tiers.unlimited_msg_chat_history,
+            Tier::UnlimitedMsgNoChatHistory => &self.tiers.unlimited_msg_no_chat_history,
+            Tier::LimitedMsgNoChatHistory => &self.tiers.limited_msg_no_chat_history,
+        }
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let refuse =
+            |key, problem: &str| Err(ConfigError::Invalid { key, problem: problem.to_owned() });
+        if !(1..=100).contains(&self.usage_low) {
+            return refuse("billing.usage_low", "a share in per cent, 1 to 100");
+        }
+        if self.decimals > 4 || self.currency.is_empty() {
+            return refuse(
+                "billing.currency",
+                "a name such as USD, with at most 4 billing.decimals",
+            );
+        }
+        for terms in Tier::ALL.iter().map(|tier| self.terms(*tier)) {
+            let ordered = terms.prices.windows(2).all(|pair| pair[0].from < pair[1].from);
+            let begins = terms.prices.first().is_some_and(|first| first.from == 1);
+            let sound =
+                terms.prices.iter().all(|bracket| (0..=1_000_000_000).contains(&bracket.price));
+            if !(ordered && begins && sound) || terms.messages < 0 || terms.history < 0 {
+                return refuse(
+                    "billing.tiers",
+                    "prices begin at account 1 and go up by `from`; no number is negative",
+                );
+            }
+        }
+        let terms = &self.conversations;
+        if [terms.free, terms.business_initiated, terms.user_initiated].iter().any(|n| *n < 0) {
+            return refuse("billing.conversations", "no number is negative");
+        }
+        Ok(())
+    }
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -286,7 +372,9 @@ impl Config {
             self.plugins.wall <= self.plugins.wall_max,
             "plugins.wall",
             "at most plugins.wall_max",
-        )
+        )?;
+        require(self.accounts.silent_after > 0, "accounts.silent_after", "at least 1")?;
+        self.billing.check()
     }
 }
 
@@ -304,5 +392,13 @@ mod tests {
     #[test]
     fn the_defaults_are_whole_and_valid() {
         Config::default().check().expect("the defaults hold");
+    }
+
+    #[test]
+    fn a_price_table_with_a_gap_at_its_beginning_is_refused() {
+        let mut config = Config::default();
+        config.billing.tiers.limited_msg_no_chat_history.prices[0].from = 2;
+        let refusal = config.check().expect_err("no price for the first account");
+        assert!(refusal.to_string().contains("billing.tiers"), "{refusal}");
     }
 }

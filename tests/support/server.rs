@@ -185,6 +185,28 @@ impl Server {
         rows.iter().map(show).collect::<Vec<_>>().join("\n")
     }
 
+    /// Buy an open account of a tier; gives its id.
+    pub async fn buy(&self, phone: &str, tier: &str) -> String {
+        let body = json!({ "type": "sandbox", "phone": phone, "tier": tier });
+        let account = self.client.post("/api/v1/accounts", body).await.ok();
+        account["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// How many rows of a table speak of an account.
+    pub async fn rows(&self, table: &str, account: &str) -> i64 {
+        let sql = format!("SELECT COUNT(*) AS found FROM {table} WHERE account_id = '{account}'");
+        let mut conn = self.house().store.read().await.expect("a connection");
+        let row = conn.fetch_one(sqlx::AssertSqlSafe(sql)).await.expect("a row");
+        row.get("found")
+    }
+
+    /// The team's events of one kind, oldest first.
+    pub async fn events(&self, kind: &str) -> Vec<Value> {
+        let all = self.client.get("/api/v1/events?limit=200").await.ok();
+        let all = all["events"].as_array().expect("a list").clone();
+        all.into_iter().filter(|event| event["type"] == kind).collect()
+    }
+
     /// Move the clock on, and let happen what is due then.
     pub async fn advance(&self, millis: Millis) {
         self.clock.advance(millis);

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::model::{Account, AccountState, ChannelType, Content, Inbound, Millis};
+use crate::model::{
+    Account, AccountState, ChannelType, Content, Inbound, Millis, Past, Template, TemplateStatus,
+};
 
 /// A kind of account: how its messages leave, and how it connects.
 #[async_trait]
@@ -26,11 +28,21 @@ pub trait Channel: Send + Sync {
     /// Show the customer a sign; lost without harm.
     async fn signal(&self, account: &Account, to: &str, signal: &Signal) -> Result<(), SendError>;
 
+    /// Hand a template in for review, or, where it has the reviewer's id, ask what came of it.
+    async fn review(&self, template: &Template) -> Result<Review, SendError> {
+        let message = format!("this channel reviews no templates such as {:?}", template.name);
+        Err(SendError::Fail { code: "no-templates".to_owned(), message })
+    }
+
     /// Begin to connect. What comes of it is told through [`Intake::account_changed`].
     async fn open(&self, account: &Account);
 
     /// Disconnect.
     async fn close(&self, account: &Account);
+
+    /// Forget the login, as the phone does when it is told to. Who asks stores that the account is
+    /// closed.
+    async fn log_out(&self, account: &Account);
 
     /// The text of the QR code to scan now, and until when it holds; `None` when none is pending.
     fn qr(&self, account_id: &str) -> Option<(String, Millis)>;
@@ -57,6 +69,21 @@ pub enum Signal {
     Typing,
     /// The channel's id of the last message read.
     Read(String),
+}
+
+/// What a reviewer says of a template.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Review {
+    /// Not decided: it has this id there (empty: as before), and may be asked again after so many
+    /// milliseconds; absent: the reviewer tells by itself.
+    Pending {
+        provider_id: String,
+        after: Option<Millis>,
+    },
+    Decided {
+        status: TemplateStatus,
+        reason: String,
+    },
 }
 
 /// The channel took the message.
@@ -95,6 +122,10 @@ pub trait Intake: Send + Sync {
         reason: &str,
         phone: Option<&str>,
     ) -> anyhow::Result<()>;
+
+    /// Store messages that a phone brings along at its login, newest first, a set at a time; `last`:
+    /// no other follows. False where the account takes no more.
+    async fn history(&self, account_id: &str, past: &[Past], last: bool) -> anyhow::Result<bool>;
 }
 
 /// The channels of this host, by type.

@@ -107,7 +107,7 @@ async fn step(house: &House, job: &Job) -> anyhow::Result<()> {
         one.message_id.clone_from(&draft.message_id);
         drafts.push(draft);
     }
-    let lanes = send::write(house, &mut tx, drafts).await?;
+    let lanes = send::write(house, &mut tx, drafts).await?.lanes;
     bulk::set_messages(&mut tx, &bulk.id, &next).await?;
     bulk::set_progress(&mut tx, &bulk).await?;
     job::promote(&mut tx, &lanes).await?;

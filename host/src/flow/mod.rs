@@ -1,8 +1,10 @@
 //! The stages that a message passes. They talk through committed rows only: each claims, works, and
 //! settles in one transaction, and wakes those who may find something new.
 
+pub mod accounts;
 pub mod batch;
 pub mod bulk;
+pub mod conversations;
 pub mod dispatch;
 pub mod effect;
 pub mod folder;
@@ -13,6 +15,7 @@ pub mod media;
 pub mod notify;
 pub mod outbox;
 pub mod pending;
+pub mod people;
 pub mod queueing;
 pub mod reads;
 pub mod record;
@@ -21,6 +24,7 @@ pub mod rules;
 pub mod send;
 pub mod signal;
 pub mod spin;
+pub mod templates;
 pub mod timers;
 pub mod upkeep;
 
@@ -59,6 +63,8 @@ pub struct House {
     pub depot: Depot,
     /// Where the API's messages come together.
     pub sends: Batcher<Queuer>,
+    /// Which accounts were heard from, and which were asked.
+    pub pulses: accounts::Pulses,
 }
 
 /// How often a stage looks again although nobody woke it: a safety net on one machine, and the
@@ -86,6 +92,7 @@ impl House {
             wake: Wake::default(),
             depot,
             sends: Batcher::start(Arc::new(Queuer(house.clone()))),
+            pulses: accounts::Pulses::default(),
         })
     }
 
@@ -130,6 +137,8 @@ pub struct Wake {
     pub notify: Notify,
     pub timers: Notify,
     pub statuses: Notify,
+    pub people: Notify,
+    pub accounts: Notify,
     pub bulk: Notify,
     /// Counts commits: for streams and the phone page.
     pub committed: watch::Sender<u64>,
@@ -143,14 +152,16 @@ impl Wake {
             notify: Notify::new(),
             timers: Notify::new(),
             statuses: Notify::new(),
+            people: Notify::new(),
+            accounts: Notify::new(),
             bulk: Notify::new(),
             committed: watch::Sender::new(0),
         }
     }
 
     pub fn all(&self) {
-        let Self { dispatch, outbox, notify, timers, statuses, bulk, .. } = self;
-        for stage in [dispatch, outbox, notify, timers, statuses, bulk] {
+        let Self { dispatch, outbox, notify, timers, statuses, people, accounts, bulk, .. } = self;
+        for stage in [dispatch, outbox, notify, timers, statuses, people, accounts, bulk] {
             stage.notify_one();
         }
         self.committed.send_modify(|count| *count += 1);

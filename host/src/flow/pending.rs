@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::rules::{Refused, refuse};
-use super::{House, queueing};
+use super::rules::{Refused, quota, refuse};
+use super::{House, queueing, send};
 use crate::model::{Content, Direction, Message, Millis, Status};
 use crate::store::job::Job;
-use crate::store::message::Forward;
 use crate::store::{job, message, team};
 
 /// What to change in a message that waits.
@@ -41,6 +40,9 @@ pub async fn edit(
         found.content = content;
     }
     if let Some(due_at) = edit.due_at {
+        if let Err(refused) = quota::retime(house, &mut tx, &found, due_at).await? {
+            return Ok(Some(Err(refused)));
+        }
         found.due_at = due_at;
         let place = if due_at > now { 0 } else { numbers.next(team_id) };
         job::retime(&mut tx, &Job { due_at, place, ..waiting.clone() }).await?;
@@ -146,7 +148,7 @@ pub async fn mark_read(
             "only what a customer wrote can be marked as read",
         ))));
     }
-    let signal = super::send::read_signal(house, &mut tx, team_id, id).await?;
+    let signal = send::read_signal(house, &mut tx, team_id, id).await?;
     job::insert(&mut tx, signal.as_slice()).await?;
     house.commit(tx).await?;
     Ok(Some(Ok(())))
@@ -184,12 +186,8 @@ pub async fn cancel_all(house: &House, team_id: &str, ids: &[String]) -> anyhow:
     }
     let mut tx = house.store.begin().await?;
     team::draw(&mut tx, &BTreeMap::from([(team_id.to_owned(), 1)])).await?;
-    let withdrawn = job::withdraw(&house.store, &mut tx, ids, house.clock.now()).await?;
-    let moves: Vec<Forward> =
-        withdrawn.subjects.iter().map(|id| Forward::to(id, Status::Cancelled)).collect();
-    let moved = message::forward(&mut tx, &moves).await?;
+    let withdrawn = send::withdraw(house, &mut tx, ids).await?;
     job::promote(&mut tx, &withdrawn.lanes).await?;
     house.commit(tx).await?;
-    drop(withdrawn);
-    Ok(moved.len() as u64)
+    Ok(withdrawn.subjects.len() as u64)
 }

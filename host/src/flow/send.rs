@@ -8,12 +8,14 @@ use async_trait::async_trait;
 use super::House;
 use super::batch::Work;
 use super::inbound::new_chat;
+use super::rules::quota::{self, Book};
 use super::rules::{self, Case, Refused, refuse};
-use super::{media, queueing, spin};
+use super::{media, queueing, spin, templates};
+pub use crate::model::is_phone;
 use crate::model::{
     Account, Chat, Content, Direction, JobKind, Message, Recipient, SendOptions, Status,
 };
-use crate::store::job::Job;
+use crate::store::job::{Job, Withdrawn};
 use crate::store::message::{Forward, NewMessage, Options};
 use crate::store::{Conn, account, chat, contact, job, message, team};
 
@@ -32,6 +34,9 @@ pub struct Draft {
     pub depth: i64,
     pub place: i64,
     pub opt_out_notice: bool,
+    /// Write nothing where the account's quota is used up, and say so; otherwise it is written, and
+    /// fails at the moment of sending.
+    pub strict: bool,
     /// The bulk send that it is one of; empty where it is none.
     pub bulk: String,
 }
@@ -49,40 +54,60 @@ impl Draft {
             depth: 0,
             place: 0,
             opt_out_notice: false,
+            strict: false,
             bulk: String::new(),
         }
     }
 }
 
-/// Write messages and the jobs that send them. Gives the lanes to promote. In a transaction that
-/// drew the drafts' numbers.
-pub async fn write(
-    house: &House,
-    conn: &mut Conn,
-    drafts: Vec<Draft>,
-) -> anyhow::Result<Vec<String>> {
+/// What became of a set of drafts.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// To be promoted.
+    pub lanes: Vec<String>,
+    /// Strict drafts that were not written, by their message's id.
+    pub refused: HashMap<String, Refused>,
+}
+
+/// Write messages and the jobs that send them. In a transaction that drew the drafts' numbers.
+pub async fn write(house: &House, conn: &mut Conn, drafts: Vec<Draft>) -> anyhow::Result<Written> {
+    let mut written = Written::default();
     if drafts.is_empty() {
-        return Ok(Vec::new());
+        return Ok(written);
     }
     let chats = chats_of(house, conn, &drafts).await?;
     let mut rows = Vec::with_capacity(drafts.len());
     for draft in drafts {
         match chats.get(&draft.to).filter(|chat| chat.team_id == draft.team_id) {
-            Some(chat) => rows.push(row(house, draft, chat)),
+            Some(chat) => {
+                let draft = templates::written(conn, draft, chat).await?;
+                rows.push((draft.strict, row(house, draft, chat)));
+            }
             // The call that named it was told; only a chat that went since can be missing here.
             None => tracing::warn!(message = draft.message_id, "a message to a chat that is gone"),
         }
     }
+    let mut book = Book::open(house, conn, rows.iter().map(|(_, row)| row)).await?;
+    rows.retain_mut(|(strict, row)| match book.admit(row, *strict) {
+        Ok(()) => true,
+        Err(refused) => {
+            written.refused.insert(row.message.id.clone(), refused);
+            false
+        }
+    });
+    let mut rows: Vec<NewMessage> = rows.into_iter().map(|(_, row)| row).collect();
     let stored = message::insert(conn, &rows).await?;
     media::mark_used(house, conn, &rows).await?;
     rows.retain(|row| stored.contains(&row.message.id));
+    written.lanes = book.close(conn, &rows).await?;
     let jobs: Vec<Job> = rows
         .iter()
         .filter(|row| row.message.status == Status::Pending)
         .map(|row| job_of(house, row))
         .collect();
     job::insert(conn, &jobs).await?;
-    Ok(jobs.into_iter().map(|job| job.lane).collect())
+    written.lanes.extend(jobs.into_iter().map(|job| job.lane));
+    Ok(written)
 }
 
 fn row(house: &House, draft: Draft, chat: &Chat) -> NewMessage {
@@ -124,6 +149,7 @@ fn row(house: &House, draft: Draft, chat: &Chat) -> NewMessage {
             typing: draft.options.typing,
             randomise: draft.options.randomise,
             bulk: draft.bulk,
+            ..Options::default()
         },
         cancel_if_replied: draft.options.cancel_if_replied,
         opt_out_notice: draft.opt_out_notice,
@@ -205,6 +231,8 @@ pub struct Request {
     pub options: SendOptions,
     /// The caller's own id: the same one twice on an account is the same message.
     pub client_id: Option<String>,
+    /// Only accounts of this department may send it; empty: any.
+    pub department_id: String,
 }
 
 /// Queue a message. `Ok` means committed; the inner result says whether it was taken.
@@ -220,7 +248,7 @@ pub async fn queue(house: &House, request: Request) -> anyhow::Result<Result<Mes
         Err(refused) => return Ok(Err(refused)),
     };
     let (account_id, message_id) = (accepted.account_id.clone(), accepted.draft.message_id.clone());
-    house.sends.submit(accepted.draft).await?;
+    let refused = house.sends.submit(accepted.draft).await?;
     let mut conn = house.store.read().await?;
     let stored = match &request.client_id {
         Some(client_id) => {
@@ -228,7 +256,7 @@ pub async fn queue(house: &House, request: Request) -> anyhow::Result<Result<Mes
         }
         None => message::get(&mut conn, &request.team_id, &message_id).await?,
     };
-    Ok(stored.ok_or_else(|| refuse("not_found", "the chat is gone")))
+    Ok(stored.ok_or_else(|| refused.unwrap_or_else(|| refuse("not_found", "the chat is gone"))))
 }
 
 struct Accepted {
@@ -250,7 +278,10 @@ async fn accept(house: &House, request: &Request) -> anyhow::Result<Result<Accep
         Some(id) => account::get(&mut conn, team_id, id).await?,
         None => only(account::list(&mut conn, team_id, "", 2).await?),
     };
-    let Some(account) = account else {
+    let may = |account: &Account| {
+        request.department_id.is_empty() || account.department_id == request.department_id
+    };
+    let Some(account) = account.filter(may) else {
         return Ok(Err(refuse("account_not_found", "name one of your accounts in `account`")));
     };
     let (to, chat, contact) = match known {
@@ -273,11 +304,13 @@ async fn accept(house: &House, request: &Request) -> anyhow::Result<Result<Accep
         }
     };
     let now = house.clock.now();
+    let template = templates::named(&mut conn, &account, &request.content).await?;
     let case = Case {
         account: &account,
         chat: chat.as_ref(),
         contact: contact.as_ref(),
         content: &request.content,
+        template: template.as_ref(),
         opt_out_notice: false,
         due_at: request.options.due_at.unwrap_or(now),
         now,
@@ -298,6 +331,7 @@ async fn accept(house: &House, request: &Request) -> anyhow::Result<Result<Accep
         depth: 0,
         place: 0,
         opt_out_notice: false,
+        strict: true,
         bulk: String::new(),
     };
     Ok(Ok(Accepted { account_id: account.id, draft }))
@@ -307,23 +341,16 @@ fn only<T>(mut items: Vec<T>) -> Option<T> {
     if items.len() == 1 { items.pop() } else { None }
 }
 
-/// E.164: a plus, and 7 to 15 digits of which the first is not 0.
-pub fn is_phone(text: &str) -> bool {
-    let Some(digits) = text.strip_prefix('+') else { return false };
-    (7..=15).contains(&digits.len())
-        && !digits.starts_with('0')
-        && digits.bytes().all(|b| b.is_ascii_digit())
-}
-
 /// Queues the API's messages in sets. Weak, since the house holds it.
 pub struct Queuer(pub Weak<House>);
 
 #[async_trait]
 impl Work for Queuer {
     type Item = Draft;
-    type Done = ();
+    /// Why it was not taken; `None`: it was.
+    type Done = Option<Refused>;
 
-    async fn commit(&self, drafts: &[Draft]) -> anyhow::Result<Vec<()>> {
+    async fn commit(&self, drafts: &[Draft]) -> anyhow::Result<Vec<Option<Refused>>> {
         let house = self.0.upgrade().ok_or_else(|| anyhow::anyhow!("the host is stopping"))?;
         let mut wanted = BTreeMap::new();
         for draft in drafts {
@@ -334,10 +361,10 @@ impl Work for Queuer {
         let numbered = drafts
             .iter()
             .map(|draft| Draft { place: numbers.next(&draft.team_id), ..draft.clone() });
-        let lanes = write(&house, &mut tx, numbered.collect()).await?;
-        job::promote(&mut tx, &lanes).await?;
+        let mut written = write(&house, &mut tx, numbered.collect()).await?;
+        job::promote(&mut tx, &written.lanes).await?;
         house.commit(tx).await?;
-        Ok(vec![(); drafts.len()])
+        Ok(drafts.iter().map(|draft| written.refused.remove(&draft.message_id)).collect())
     }
 }
 
@@ -351,31 +378,23 @@ pub async fn cancel(house: &House, team_id: &str, message_id: &str) -> anyhow::R
     {
         return Ok(false);
     }
-    let withdrawn =
-        job::withdraw(&house.store, &mut tx, &[message_id.to_owned()], house.clock.now()).await?;
+    let withdrawn = withdraw(house, &mut tx, &[message_id.to_owned()]).await?;
     if withdrawn.subjects.is_empty() {
         return Ok(false);
     }
-    message::forward(&mut tx, &[Forward::to(message_id, Status::Cancelled)]).await?;
     job::promote(&mut tx, &withdrawn.lanes).await?;
     house.commit(tx).await?;
     drop(withdrawn);
     Ok(true)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_phone_number_is_e_164() {
-        for good in ["+15550001111", "+4915112345678"] {
-            assert!(is_phone(good), "{good}");
-        }
-        for bad in
-            ["15550001111", "+0555000111", "+1555", "+1555000111122223", "+1555000a111", "", "+"]
-        {
-            assert!(!is_phone(bad), "{bad}");
-        }
-    }
+/// Cancel those of these messages that nobody has begun to send, and give their quota back. In a
+/// transaction that holds their teams; keep what it gives until that has ended, and promote its lanes.
+pub async fn withdraw(house: &House, conn: &mut Conn, ids: &[String]) -> anyhow::Result<Withdrawn> {
+    let withdrawn = job::withdraw(&house.store, conn, ids, house.clock.now()).await?;
+    let moves: Vec<Forward> =
+        withdrawn.subjects.iter().map(|id| Forward::to(id, Status::Cancelled)).collect();
+    message::forward(conn, &moves).await?;
+    quota::give_back(conn, &withdrawn.subjects).await?;
+    Ok(withdrawn)
 }

@@ -15,7 +15,7 @@ use super::error::ApiError;
 use super::limits::Windows;
 use crate::flow::House;
 use crate::flow::identity::{self, signing};
-use crate::model::{ApiScope, Millis};
+use crate::model::{Account, ApiScope, Millis};
 use crate::store::credential::{self, Credential, Kind};
 use crate::store::{Conn, session};
 
@@ -76,6 +76,22 @@ impl Caller {
             Some(missing) => Err(ApiError::missing_scope(*missing)),
             None => Ok(()),
         }
+    }
+}
+
+impl Caller {
+    /// Whether an account of its team is one that it may see: any, or those of its department.
+    pub fn sees(&self, account: &Account) -> bool {
+        self.department_id.is_empty() || self.department_id == account.department_id
+    }
+
+    /// The department to list: what was asked for, within what the caller sees. `None` where that is
+    /// nothing.
+    pub fn within(&self, asked: String) -> Option<String> {
+        if self.department_id.is_empty() || asked == self.department_id {
+            return Some(asked);
+        }
+        asked.is_empty().then(|| self.department_id.clone())
     }
 }
 

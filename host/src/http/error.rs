@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::codes;
 use super::openapi::{Problem, Refusal};
+use crate::flow::accounts::AccountError;
 use crate::flow::identity::IdentityError;
 use crate::flow::install::InstallError;
 use crate::flow::media::MediaError;
@@ -208,13 +209,31 @@ impl From<Refused> for ApiError {
                 tracing::error!(error = refused.message, "a send could not be queued");
                 return Self::internal();
             }
-            "opted_out" | "quota" | "window_closed" | "account_closed" | "not_pending"
-            | "not_failed" | "still_pending" | "not_incoming" | "bulk_over" => StatusCode::CONFLICT,
+            "template_not_found" => StatusCode::NOT_FOUND,
+            "opted_out" | "blocked" | "quota" | "window_closed" | "account_closed"
+            | "account_archived" | "not_pending" | "not_failed" | "still_pending"
+            | "not_incoming" | "bulk_over" | "template_paused" | "template_disabled" => {
+                StatusCode::CONFLICT
+            }
             "daily_limit" => StatusCode::TOO_MANY_REQUESTS,
             "media_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::BAD_REQUEST,
         };
         Self::new(status, refused.code, refused.message)
+    }
+}
+
+impl From<AccountError> for ApiError {
+    fn from(error: AccountError) -> Self {
+        let message = error.to_string();
+        match error {
+            AccountError::NotFound { what, id } => Self::not_found(what, &id),
+            AccountError::SameTier(_) => Self::new(StatusCode::BAD_REQUEST, "same_tier", message),
+            AccountError::Archived => Self::conflict("account_archived", message),
+            AccountError::NotArchived => Self::conflict("not_archived", message),
+            AccountError::Removing => Self::conflict("account_removing", message),
+            AccountError::Internal(error) => error.into(),
+        }
     }
 }
 

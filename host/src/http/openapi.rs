@@ -129,6 +129,10 @@ fn describe(operation: &mut Operation, scope: Option<ApiScope>, names_one: bool,
     {
         operation.operation_id = Some(format!("{}.{name}", tag.replace(' ', "_")));
     }
+    // A heading, made of a sentence.
+    if let Some(summary) = &mut operation.summary {
+        *summary = summary.trim_end_matches('.').replace('\n', " ");
+    }
     operation.security = Some(vec![
         SecurityRequirement::new(KEY, [""; 0]),
         SecurityRequirement::new(TOKEN, scope.map(ApiScope::as_str)),

@@ -15,8 +15,8 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterE
 use utoipa_axum::routes;
 
 use super::api::{
-    accounts, apps, bulk, chats, contacts, dead_letters, endpoints, events, keys, me, media,
-    messages, plugins, queue, team, users,
+    accounts, apps, billing, bulk, business_accounts, chats, contacts, dead_letters, departments,
+    endpoints, events, keys, me, media, messages, plugins, queue, team, templates, users,
 };
 use super::auth::{self, Gate};
 use super::error::ApiError;
@@ -50,18 +50,40 @@ pub fn router(house: Arc<House>, stop: CancellationToken) -> Router {
         .layer(from_fn_with_state(house, observe::request))
 }
 
+/// The largest file of contacts, in bytes; it is never whole in memory.
+const MAX_IMPORT: usize = 256 << 20;
+
 /// The API: what each route needs, and who answers. A route's path stands with its handler.
 fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
     use ApiScope::*;
     let upload = DefaultBodyLimit::max(house.config.plugins.max_size);
+    let file = DefaultBodyLimit::max(MAX_IMPORT);
     let table: Vec<(ApiScope, UtoipaMethodRouter<Arc<House>>)> = vec![
         (AccountsRead, routes!(accounts::list)),
         (AccountsWrite, routes!(accounts::create)),
         (AccountsRead, routes!(accounts::get)),
-        (AccountsWrite, routes!(accounts::rename)),
+        (AccountsWrite, routes!(accounts::change)),
+        (AccountsWrite, routes!(accounts::delete)),
+        (AccountsWrite, routes!(accounts::archive)),
+        (AccountsWrite, routes!(accounts::unarchive)),
+        (AccountsWrite, routes!(accounts::logout)),
         (AccountsWrite, routes!(accounts::open)),
         (AccountsWrite, routes!(accounts::close)),
         (AccountsRead, routes!(accounts::qr)),
+        (AccountsRead, routes!(business_accounts::list)),
+        (AccountsWrite, routes!(business_accounts::create)),
+        (AccountsRead, routes!(business_accounts::get)),
+        (AccountsWrite, routes!(business_accounts::rename)),
+        (AccountsWrite, routes!(business_accounts::delete)),
+        (AccountsRead, routes!(departments::list)),
+        (AccountsWrite, routes!(departments::create)),
+        (AccountsRead, routes!(departments::get)),
+        (AccountsWrite, routes!(departments::rename)),
+        (AccountsWrite, routes!(departments::delete)),
+        (BillingRead, routes!(billing::usage)),
+        (BillingRead, routes!(billing::statement)),
+        (BillingRead, routes!(billing::preview)),
+        (BillingRead, routes!(billing::ledger)),
         (MessagesSend, routes!(messages::send)),
         (MessagesRead, routes!(messages::list)),
         (MessagesRead, routes!(messages::search)),
@@ -88,7 +110,23 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
         (AccountsWrite, routes!(queue::resume)),
         (MessagesSend, routes!(queue::clear)),
         (ContactsRead, routes!(contacts::list)),
+        (ContactsWrite, routes!(contacts::create)),
+        (ContactsWrite, routes!(contacts::import).layer(file)),
+        (ContactsRead, routes!(contacts::imports)),
+        (ContactsRead, routes!(contacts::progress)),
+        (ContactsRead, routes!(contacts::problems)),
+        (ContactsRead, routes!(contacts::export)),
         (ContactsRead, routes!(contacts::get)),
+        (ContactsWrite, routes!(contacts::change)),
+        (ContactsWrite, routes!(contacts::erase)),
+        (ContactsWrite, routes!(contacts::tag)),
+        (ContactsWrite, routes!(contacts::untag)),
+        (ContactsWrite, routes!(contacts::block)),
+        (ContactsWrite, routes!(contacts::unblock)),
+        (ContactsWrite, routes!(contacts::opt_in)),
+        (ContactsWrite, routes!(contacts::opt_out)),
+        (ContactsWrite, routes!(contacts::merge)),
+        (MessagesRead, routes!(contacts::notes)),
         (MessagesRead, routes!(contacts::messages)),
         (ChatsRead, routes!(chats::list)),
         (ChatsRead, routes!(chats::get)),
@@ -96,6 +134,16 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
         (ChatsWrite, routes!(chats::assign)),
         (ChatsWrite, routes!(chats::hand_back)),
         (ChatsWrite, routes!(chats::mark_read)),
+        (ChatsWrite, routes!(chats::mark_unread)),
+        (ChatsWrite, routes!(chats::archive)),
+        (ChatsWrite, routes!(chats::unarchive)),
+        (ChatsWrite, routes!(chats::pin)),
+        (ChatsWrite, routes!(chats::unpin)),
+        (TemplatesRead, routes!(templates::list)),
+        (TemplatesWrite, routes!(templates::create)),
+        (TemplatesRead, routes!(templates::get)),
+        (TemplatesWrite, routes!(templates::submit)),
+        (TemplatesWrite, routes!(templates::delete)),
         (EventsRead, routes!(events::read)),
         (PluginsRead, routes!(plugins::list)),
         (PluginsWrite, routes!(plugins::upload).layer(upload)),

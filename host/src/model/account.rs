@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AccountState, ChannelType, Millis, QuietHours, WarmUp};
+use super::{AccountState, ChannelType, Health, Millis, Period, QuietHours, Removal, Tier, WarmUp};
 
 /// One number on one channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,9 +21,31 @@ pub struct Account {
     pub reason: String,
     pub settings: AccountSettings,
     pub created_at: Millis,
+    pub tier: Tier,
+    /// Empty where it belongs to none; so is the next.
+    pub department_id: String,
+    pub business_account_id: String,
+    /// When it was bought: its periods are the months from then on.
+    pub subscribed_at: Millis,
+    /// The end of the period that stands in the ledger; 0: it is not in the ledger yet.
+    pub paid_until: Millis,
+    /// 0: it is not archived.
+    pub archived_at: Millis,
+    /// 0: it is not deleted.
+    pub deleted_at: Millis,
+    /// What of its data is being removed now.
+    pub removing: Removal,
+    pub health: Health,
+    /// How many messages its phone brought along.
+    pub synced_messages: i64,
+    /// When the phone had brought them all; 0: it did not yet.
+    pub synced_at: Millis,
 }
 
 impl Account {
+    /// As [`Account::paid_until`]: nothing renews it.
+    pub const ENDED: Millis = Millis::MAX;
+
     /// An account that is closed, and has no number yet.
     pub fn new(id: String, team_id: &str, channel: ChannelType, now: Millis) -> Self {
         Self {
@@ -36,7 +58,38 @@ impl Account {
             reason: String::new(),
             settings: AccountSettings::default(),
             created_at: now,
+            tier: Tier::UnlimitedMsgNoChatHistory,
+            department_id: String::new(),
+            business_account_id: String::new(),
+            subscribed_at: now,
+            paid_until: 0,
+            archived_at: 0,
+            deleted_at: 0,
+            removing: Removal::Nothing,
+            health: Health::Ok,
+            synced_messages: 0,
+            synced_at: 0,
         }
+    }
+
+    pub fn is_archived(&self) -> bool {
+        self.archived_at > 0
+    }
+
+    /// The period of its subscription that holds a moment.
+    pub fn period(&self, at: Millis) -> Period {
+        Period::containing(self.subscribed_at, at)
+    }
+
+    /// Whether its conversations are counted: as its owner set it, or as its channel bills.
+    pub fn counts_conversations(&self) -> bool {
+        let bills = matches!(self.channel, ChannelType::Cloud | ChannelType::Dialog360);
+        self.settings.conversations.unwrap_or(bills)
+    }
+
+    /// Who the free conversations belong to.
+    pub fn billed_to(&self) -> &str {
+        if self.business_account_id.is_empty() { &self.id } else { &self.business_account_id }
     }
 }
 
@@ -48,6 +101,10 @@ pub struct AccountSettings {
     /// absent: as the channel has it (cloud and dialog360: yes; others: no).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<bool>,
+    /// Whether its conversations are counted and priced; absent: as the channel has it (cloud and
+    /// dialog360: yes; others: no).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversations: Option<bool>,
     /// The least time between two messages, in milliseconds; absent: as the host is configured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gap: Option<Millis>,

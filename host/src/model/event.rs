@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Content, Millis, Status};
+use super::{Alias, Content, Millis, Status};
 
 /// Beyond this many plugin answers to plugin answers, a send or an emitted event is a loop.
 pub const MAX_DEPTH: i64 = 8;
@@ -49,8 +49,16 @@ impl EventKind {
     pub const CONTACT_OPTED_IN: &'static str = "contact.opted_in";
     pub const CONTACT_OPTED_OUT: &'static str = "contact.opted_out";
     pub const CONTACT_UPDATED: &'static str = "contact.updated";
+    pub const CONTACT_MERGED: &'static str = "contact.merged";
+    pub const CONTACT_ERASED: &'static str = "contact.erased";
+    pub const CONTACTS_IMPORTED: &'static str = "contacts.imported";
+    pub const CHAT_UPDATED: &'static str = "chat.updated";
+    pub const TEMPLATE_STATUS: &'static str = "template.status";
     pub const CHAT_ASSIGNED: &'static str = "chat.assigned";
     pub const ACCOUNT_STATE: &'static str = "account.state";
+    pub const ACCOUNT_DELETED: &'static str = "account.deleted";
+    pub const USAGE_LOW: &'static str = "usage.low";
+    pub const USAGE_EXHAUSTED: &'static str = "usage.exhausted";
     pub const TIMER_FIRED: &'static str = "timer.fired";
     pub const WEBHOOK_RECEIVED: &'static str = "webhook.received";
     pub const PLUGIN_SUSPENDED: &'static str = "plugin.suspended";
@@ -79,14 +87,58 @@ pub struct InboundMessage {
     pub account_id: String,
     /// The channel's id: the same one twice is the same message.
     pub provider_id: String,
-    /// E.164, with the plus.
+    /// E.164, with the plus; empty where only other names of the customer are known.
     pub from: String,
+    /// Further names of the same customer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<Alias>,
     /// The name that the customer shows; empty where unknown.
     pub name: String,
     pub at: Millis,
     pub content: Content,
     /// The channel's id of the message that it answers; empty where none.
     pub reply_to: String,
+    /// The advertisement that brought the customer, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referral: Option<Referral>,
+}
+
+/// An advertisement or a post whose button opened the chat.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Referral {
+    /// `ad` or `post`; a plain link is neither.
+    pub source_type: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source_id: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source_url: String,
+}
+
+impl Referral {
+    /// Whether the conversation that it opens is free: only what was placed through the network's
+    /// own advertising is.
+    pub fn is_free_entry(&self) -> bool {
+        matches!(self.source_type.as_str(), "ad" | "post")
+    }
+}
+
+/// A message from a phone's history: no news.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Past {
+    /// The channel's id: the same one twice is the same message.
+    pub provider_id: String,
+    /// The customer, E.164, with the plus.
+    pub phone: String,
+    /// The name that the phone knows the customer by; empty where unknown.
+    #[serde(default)]
+    pub name: String,
+    /// Whether we wrote it.
+    #[serde(default)]
+    pub from_me: bool,
+    pub at: Millis,
+    pub content: Content,
 }
 
 /// What became of a message that we sent.

@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 /// An enum whose cases are words: `as_str`, `FromStr`, `Display` and serde agree.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$case_doc:meta])* $case:ident = $word:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+    ($(#[doc = $doc:literal])* $name:ident { $($(#[$case_doc:meta])* $case:ident = $word:literal),+ $(,)? }) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum $name { $($(#[$case_doc])* #[serde(rename = $word)] $case),+ }
 
         impl $name {
@@ -19,6 +21,15 @@ macro_rules! words {
                 match self { $(Self::$case => $word),+ }
             }
         }
+
+        // By hand: the derive does not see words that come out of a macro.
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                $crate::model::words::schema(concat!($($doc),*), &[$($word),+])
+            }
+        }
+
+        impl ToSchema for $name {}
 
         impl std::str::FromStr for $name {
             type Err = String;
@@ -40,6 +51,13 @@ macro_rules! words {
 
 pub(super) use words;
 
+/// The schema of a closed set of words.
+pub(in crate::model) fn schema(told: &str, words: &[&str]) -> RefOr<Schema> {
+    let told = Some(told.trim()).filter(|told| !told.is_empty());
+    let schema = ObjectBuilder::new().schema_type(Type::String).description(told);
+    schema.enum_values(Some(words.iter().copied())).into()
+}
+
 words! {
     /// What carries an account's messages.
     ChannelType { Sandbox = "sandbox", Cloud = "cloud", Dialog360 = "dialog360", Web = "web" }
@@ -47,6 +65,58 @@ words! {
 
 words! {
     AccountState { Close = "close", Connecting = "connecting", Open = "open" }
+}
+
+words! {
+    /// What an account may do, and what it costs.
+    Tier {
+        /// As many messages as it likes, and the phone's history.
+        UnlimitedMsgChatHistory = "unlimited_msg_chat_history",
+        /// As many messages as it likes.
+        UnlimitedMsgNoChatHistory = "unlimited_msg_no_chat_history",
+        /// So many messages a month.
+        LimitedMsgNoChatHistory = "limited_msg_no_chat_history",
+    }
+}
+
+words! {
+    /// Whether an open account is heard from.
+    Health { Ok = "ok", Degraded = "degraded" }
+}
+
+words! {
+    /// What of an account's data is being removed.
+    Removal {
+        Nothing = "",
+        /// What came with the phone's history.
+        Synced = "synced",
+        /// All messages and chats but notes.
+        Archive = "archive",
+        All = "all",
+    }
+}
+
+words! {
+    /// What a row of the ledger says.
+    LedgerKind {
+        Purchase = "purchase", Renewal = "renewal", TierChange = "tier_change", Archive = "archive",
+        Delete = "delete", Reset = "reset",
+    }
+}
+
+words! {
+    /// Who opened a conversation.
+    Origin {
+        BusinessInitiated = "business_initiated",
+        UserInitiated = "user_initiated",
+        /// By a click on an advertisement.
+        ReferralConversion = "referral_conversion",
+    }
+}
+
+words! {
+    /// What a conversation costs.
+    Pricing { Paid = "paid", FreeTier = "free_tier", FreeEntryPoint = "free_entry_point" }
 }
 
 words! {
@@ -92,6 +162,10 @@ words! {
         Notify = "notify",
         /// A status that matched no message yet.
         Status = "status",
+        /// Slow work on people: merges, imports, erasures, reviews of templates.
+        People = "people",
+        /// Data of an account that is being removed.
+        Account = "account",
         /// A range of events on its way to an endpoint once more.
         Resend = "resend",
         /// The next messages of a bulk send.

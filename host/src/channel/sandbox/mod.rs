@@ -2,6 +2,7 @@
 //! failures on demand, and a journal of every send.
 
 mod behaviour;
+mod history;
 mod journal;
 mod network;
 mod news;
@@ -23,10 +24,13 @@ pub use behaviour::{Behaviour, Outcome, Planned, Receipts};
 pub use journal::Record;
 pub use network::Presence;
 
-use super::{Channel, Intake, Outgoing, SendError, Sent, Signal};
+use super::{Channel, Intake, Outgoing, Review, SendError, Sent, Signal};
 use crate::clock::Clock;
 use crate::config;
-use crate::model::{Account, AccountState, Content, Inbound, InboundMessage, Millis};
+use crate::model::{
+    Account, AccountState, Alias, Content, Inbound, InboundMessage, Millis, Past, Referral,
+    Template, TemplateStatus,
+};
 use network::Network;
 use news::News;
 use pairing::Pairing;
@@ -45,6 +49,8 @@ struct Shared {
     clock: Clock,
     network: Mutex<Network>,
     pairings: Mutex<HashMap<String, Pairing>>,
+    /// What each account's phone remembers, newest first.
+    histories: Mutex<HashMap<String, Arc<Vec<Past>>>>,
     intake: RwLock<Option<Arc<dyn Intake>>>,
     /// A receipt is due earlier than any before it.
     owed: Notify,
@@ -63,13 +69,17 @@ pub enum SandboxError {
 /// What a customer writes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Incoming {
-    /// E.164, with the plus.
+    /// E.164, with the plus; empty where the network tells only other names.
     pub from: String,
+    /// Further names of the same customer.
+    pub aliases: Vec<Alias>,
     /// Empty where the customer shows none.
     pub name: String,
     pub content: Content,
     /// The network's id of the message that it answers or reacts to; empty where none.
     pub reply_to: String,
+    /// The advertisement whose button the customer clicked, where one did.
+    pub referral: Option<Referral>,
     /// The network's id for it, to hand the same message in twice; absent: a new one.
     pub provider_id: Option<String>,
 }
@@ -99,6 +109,7 @@ impl Sandbox {
             clock,
             network: Mutex::new(network),
             pairings: Mutex::default(),
+            histories: Mutex::default(),
             intake: RwLock::new(None),
             owed: Notify::new(),
             changes: watch::Sender::new(0),
@@ -132,10 +143,12 @@ impl Sandbox {
             account_id: account_id.to_owned(),
             provider_id: provider_id.clone(),
             from: incoming.from,
+            aliases: incoming.aliases,
             name: incoming.name,
             at: self.shared.clock.now(),
             content: incoming.content,
             reply_to: incoming.reply_to,
+            referral: incoming.referral,
         };
         self.shared.intake()?.receive(vec![Inbound::Message(message)]).await?;
         Ok(provider_id)
@@ -179,6 +192,11 @@ impl Sandbox {
     /// knows that the account is open.
     pub async fn scan(&self, account_id: &str, phone: &str) -> Result<(), SandboxError> {
         self.shared.scan_code(account_id, phone).await
+    }
+
+    /// What the account's phone remembers, and brings along at the next scan.
+    pub fn set_history(&self, account_id: &str, history: Vec<Past>) {
+        self.shared.set_history(account_id, history);
     }
 
     /// What the customer sees of the business: typing, and how far it has read.
@@ -234,6 +252,15 @@ impl Channel for Sandbox {
         Ok(())
     }
 
+    /// The pretend reviewer likes everything, after a while; `/sandbox` can decide otherwise.
+    async fn review(&self, template: &Template) -> Result<Review, SendError> {
+        if !template.provider_id.is_empty() {
+            return Ok(Review::Decided { status: TemplateStatus::Approved, reason: String::new() });
+        }
+        let after = Some(self.shared.settings.template_review).filter(|after| *after >= 0);
+        Ok(Review::Pending { provider_id: self.shared.clock.id("hsm"), after })
+    }
+
     async fn open(&self, account: &Account) {
         self.shared.begin_pairing(&account.id);
     }
@@ -246,6 +273,10 @@ impl Channel for Sandbox {
         if let Err(error) = self.shared.offer(&news).await {
             tracing::warn!(%error, account = account.id, "the host did not store that the account is closed");
         }
+    }
+
+    async fn log_out(&self, account: &Account) {
+        self.shared.end_pairing(&account.id);
     }
 
     fn qr(&self, account_id: &str) -> Option<(String, Millis)> {

@@ -100,6 +100,7 @@ async fn pair(
                     shared.tell(open).await;
                     // Whoever scanned may have gone away; the account is open all the same.
                     scan.done.send(()).ok();
+                    shared.bring_history(account_id).await;
                 }
                 return;
             }

@@ -11,12 +11,11 @@ use crate::flow::send::{self, Draft};
 use crate::flow::timers::{self, Fire};
 use crate::flow::{House, record};
 use crate::model::{
-    Effect, Event, EventKind, FaultClass, InstallState, Millis, OptIn, Recipient, Scope, Status,
+    Effect, Event, EventKind, FaultClass, InstallState, Millis, OptIn, Recipient, Scope,
 };
 use crate::plugin::{Fault, Outcome, Verdict};
 use crate::store::dead_letter::DeadLetter;
 use crate::store::job::{Job, Withdrawn};
-use crate::store::message::Forward;
 use crate::store::plugin_log::{FailureRow, LogRow};
 use crate::store::state::Write;
 use crate::store::team::Numbers;
@@ -260,6 +259,7 @@ impl Rows {
                 place: numbers.next(&event.team_id),
                 opt_out_notice: *to == Recipient::Chat(event.chat_id.clone())
                     && opts_out(outcome, &event.contact_id),
+                strict: false,
                 bulk: String::new(),
             }),
             Effect::MarkRead { message_id } => {
@@ -322,7 +322,7 @@ impl Rows {
     ) -> anyhow::Result<(Vec<String>, Option<Withdrawn>)> {
         let mut lanes: Vec<String> = self.jobs.iter().map(|job| job.lane.clone()).collect();
         job::insert(conn, &self.jobs).await?;
-        lanes.extend(send::write(house, conn, self.drafts).await?);
+        lanes.extend(send::write(house, conn, self.drafts).await?.lanes);
         lanes.extend(record::numbered(house, conn, &self.events).await?);
         crate::store::state::write(conn, &self.state.into_values().collect::<Vec<_>>()).await?;
         plugin_log::insert_logs(conn, &self.logs).await?;
@@ -338,10 +338,7 @@ impl Rows {
             self.cancelled.contains(&named).then_some(named.1)
         });
         let own: Vec<String> = own.collect();
-        let withdrawn = job::withdraw(&house.store, conn, &own, house.clock.now()).await?;
-        let moves: Vec<Forward> =
-            withdrawn.subjects.iter().map(|id| Forward::to(id, Status::Cancelled)).collect();
-        message::forward(conn, &moves).await?;
+        let withdrawn = send::withdraw(house, conn, &own).await?;
         lanes.extend(withdrawn.lanes.clone());
         Ok((lanes, Some(withdrawn)))
     }

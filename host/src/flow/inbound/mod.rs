@@ -4,6 +4,7 @@
 //! that is gone is dropped with a line in the log, since no repeat would ever succeed.
 
 mod messages;
+mod senders;
 mod statuses;
 
 use std::collections::HashMap;
@@ -11,13 +12,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::Work;
-use super::{House, media, record};
+use super::{House, accounts, media};
 use crate::channel::Intake;
-use crate::model::{Account, AccountState, Event, EventKind, Inbound, JobKind};
+use crate::model::{Account, AccountState, Inbound, JobKind, Past};
 use crate::store::{account, job, team};
 
 pub use messages::new_chat;
@@ -63,6 +63,9 @@ impl Work for Receiver {
         job::promote(&mut tx, &lanes).await?;
         house.commit(tx).await?;
         drop(held);
+        for account_id in accounts.keys() {
+            house.pulses.heard(account_id, house.clock.now());
+        }
         metrics::counter!("switchboard_inbound_total").increment(items.len() as u64);
         Ok(vec![(); items.len()])
     }
@@ -126,30 +129,11 @@ impl Intake for Door {
         reason: &str,
         phone: Option<&str>,
     ) -> anyhow::Result<()> {
-        let house = &self.house;
-        let found =
-            account::by_ids(&mut *house.store.read().await?, &[account_id.to_owned()]).await?;
-        let Some(account) = found.into_iter().next() else { return Ok(()) };
-        let event = Event {
-            id: house.clock.id("evt"),
-            team_id: account.team_id,
-            cursor: 0,
-            kind: EventKind::ACCOUNT_STATE.to_owned(),
-            account_id: account_id.to_owned(),
-            chat_id: String::new(),
-            contact_id: String::new(),
-            message_id: String::new(),
-            at: house.clock.now(),
-            depth: 0,
-            data: json!({ "state": state, "reason": reason, "was": account.state }),
-        };
-        let mut tx = house.store.begin().await?;
-        let mut numbers =
-            team::draw(&mut tx, &record::numbers_for(std::slice::from_ref(&event))).await?;
-        account::set_state(&mut tx, account_id, state, reason, phone).await?;
-        record::events(house, &mut tx, &mut numbers, vec![event]).await?;
-        house.commit(tx).await?;
-        Ok(())
+        accounts::set_state(&self.house, account_id, state, reason, phone).await
+    }
+
+    async fn history(&self, account_id: &str, past: &[Past], last: bool) -> anyhow::Result<bool> {
+        accounts::sync(&self.house, account_id, past, last).await
     }
 }
 

@@ -23,7 +23,8 @@ use tokio_util::task::TaskTracker;
 use super::House;
 use super::batch::Batcher;
 use super::media;
-use super::rules::{self, Case, Refused};
+use super::rules::{self, Case, Refused, quota};
+use super::templates;
 use crate::channel::{Channel, Outgoing};
 use crate::model::{Account, JobKind, Millis, Status};
 use crate::store::job::{Job, Wanted};
@@ -205,7 +206,9 @@ impl Outbox {
                     }
                 };
                 let outbox = self.clone();
-                let settled = async move { outbox.settle(Closing { job, message, left }).await };
+                let conversations = line.account.counts_conversations();
+                let closing = Closing { job, message, left, conversations };
+                let settled = async move { outbox.settle(closing).await };
                 if line.channel.deduplicates() {
                     settling.spawn(settled);
                 } else {
@@ -272,7 +275,11 @@ impl Outbox {
             Next::GiveUp => return Ok(Left::in_doubt()),
             Next::Resend => sendable.message.possible_duplicate = true,
         }
-        if let Err(refused) = self.check(account, &sendable) {
+        let mut checked = self.check(account, &sendable).await?;
+        if checked.is_ok() {
+            checked = quota::at_send(&self.house, account, &sendable).await?;
+        }
+        if let Err(refused) = checked {
             return Ok(Left::failed(refused.code, &refused.message));
         }
         let now = self.house.clock.now();
@@ -322,16 +329,23 @@ impl Outbox {
     }
 
     /// The rules again, as things stand now.
-    fn check(&self, account: &Account, sendable: &Sendable) -> Result<(), Refused> {
-        rules::check(&Case {
+    async fn check(
+        &self,
+        account: &Account,
+        sendable: &Sendable,
+    ) -> anyhow::Result<Result<(), Refused>> {
+        let content = &sendable.message.content;
+        let template = templates::to_send(&self.house, account, content).await?;
+        Ok(rules::check(&Case {
             account,
             chat: Some(&sendable.chat),
             contact: Some(&sendable.contact),
-            content: &sendable.message.content,
+            content,
+            template: template.as_ref(),
             opt_out_notice: sendable.opt_out_notice,
             due_at: sendable.message.due_at,
             now: self.house.clock.now(),
-        })
+        }))
     }
 
     async fn hand_over(
@@ -353,6 +367,7 @@ impl Outbox {
             typing: options.typing,
             possible_duplicate: message.possible_duplicate,
         };
+        self.house.pulses.asked(&account.id, self.house.clock.now());
         let sent = channel.send(account, &outgoing).await;
         metrics::counter!("switchboard_sends_total", "outcome" => if sent.is_ok() { "sent" } else { "failed" })
             .increment(1);

@@ -9,7 +9,7 @@ use super::doubt::Stage;
 use super::hold::Hold;
 use super::retry;
 use crate::flow::batch::Work;
-use crate::flow::{House, backoff, record};
+use crate::flow::{House, backoff, conversations, record};
 use crate::model::{Event, Message, Millis, Status};
 use crate::store::job::Job;
 use crate::store::message::Forward;
@@ -23,6 +23,8 @@ pub struct Closing {
     /// Absent for signs.
     pub message: Option<Message>,
     pub left: Left,
+    /// Whether the account's conversations are counted.
+    pub conversations: bool,
 }
 
 /// What came of handing a message over.
@@ -180,6 +182,7 @@ async fn move_on(
         .filter(|step| step.status == Status::Sent && !moved.contains(&step.id))
         .collect();
     message::note_sent(conn, &overtaken).await?;
+    open_conversations(house, conn, items, held).await?;
     let events: Vec<Event> = steps
         .iter()
         .filter(|(_, step)| moved.contains(&step.id))
@@ -188,6 +191,22 @@ async fn move_on(
         })
         .collect();
     record::numbered(house, conn, &events).await
+}
+
+/// What left may open conversations.
+async fn open_conversations(
+    house: &House,
+    conn: &mut Conn,
+    items: &[Closing],
+    held: &HashSet<String>,
+) -> anyhow::Result<()> {
+    let sent: Vec<&Message> = items
+        .iter()
+        .filter(|item| held.contains(&item.job.id))
+        .filter(|item| item.conversations && matches!(item.left, Left::Sent { .. }))
+        .filter_map(|item| item.message.as_ref())
+        .collect();
+    conversations::opened_by_sends(house, conn, &sent).await
 }
 
 fn step(house: &House, item: &Closing, now: Millis) -> Option<Forward> {

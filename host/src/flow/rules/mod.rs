@@ -3,7 +3,11 @@
 //! Each rule is a function of what is known of a message. A rule that counts (quotas) is no such
 //! function and writes rows of its own.
 
-use crate::model::{Account, Chat, Contact, Content, Millis, OptIn};
+pub mod quota;
+mod template;
+pub mod window;
+
+use crate::model::{Account, AccountState, Chat, Contact, Content, Millis, OptIn, Template};
 
 /// Why a message may not be sent: a stable code, and what to do.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -27,6 +31,8 @@ pub struct Case<'a> {
     /// Absent: nobody has met this customer yet.
     pub contact: Option<&'a Contact>,
     pub content: &'a Content,
+    /// What the team's template of that name says, where the content is one.
+    pub template: Option<&'a Template>,
     /// It tells the contact that it was opted out, and may leave all the same.
     pub opt_out_notice: bool,
     pub due_at: Millis,
@@ -39,7 +45,34 @@ pub fn check(case: &Case<'_>) -> Result<(), Refused> {
         // A note never leaves.
         return Ok(());
     }
-    consent(case)
+    account(case)?;
+    blocked(case)?;
+    consent(case)?;
+    window::window(case)?;
+    template::template(case)
+}
+
+fn blocked(case: &Case<'_>) -> Result<(), Refused> {
+    if case.contact.is_some_and(|contact| contact.blocked) {
+        return Err(refuse("blocked", "this contact is blocked: unblock it first"));
+    }
+    Ok(())
+}
+
+fn account(case: &Case<'_>) -> Result<(), Refused> {
+    if case.account.is_archived() {
+        return Err(archived());
+    }
+    if case.account.state == AccountState::Close && case.due_at <= case.now {
+        let hint = "this account is closed: open it and scan its QR code, or send at a later time";
+        return Err(refuse("account_closed", hint));
+    }
+    Ok(())
+}
+
+fn archived() -> Refused {
+    let hint = "this account is archived: unarchive it, which buys it anew, or send from another";
+    refuse("account_archived", hint)
 }
 
 fn consent(case: &Case<'_>) -> Result<(), Refused> {

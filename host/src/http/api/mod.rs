@@ -2,10 +2,13 @@
 
 pub mod accounts;
 pub mod apps;
+pub mod billing;
 pub mod bulk;
+pub mod business_accounts;
 pub mod chats;
 pub mod contacts;
 pub mod dead_letters;
+pub mod departments;
 pub mod endpoints;
 pub mod events;
 pub mod keys;
@@ -15,4 +18,5 @@ pub mod messages;
 pub mod plugins;
 pub mod queue;
 pub mod team;
+pub mod templates;
 pub mod users;

@@ -102,7 +102,7 @@ pub async fn get(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Answer {
-    let account = own(&house, &caller.team_id, &id).await?;
+    let account = own(&house, &caller, &id).await?;
     view(&house, &mut *house.store.read().await?, &account).await
 }
 
@@ -192,7 +192,7 @@ pub async fn messages(
     Path(id): Path<String>,
     Query(page): Query<Page>,
 ) -> Result<axum::Json<QueuedMessageList>, ApiError> {
-    own(&house, &caller.team_id, &id).await?;
+    own(&house, &caller, &id).await?;
     let mut conn = house.store.read().await?;
     let mut found =
         job::of_account(&mut conn, &caller.team_id, &id, page.cursor(), page.fetch()).await?;
@@ -275,7 +275,7 @@ pub async fn resume(
 }
 
 async fn set_paused(house: &House, caller: &Caller, id: &str, paused: bool) -> Answer {
-    let account = own(house, &caller.team_id, id).await?;
+    let account = own(house, caller, id).await?;
     let mut tx = house.store.begin().await?;
     account_day::set_paused(&mut tx, &caller.team_id, id, paused).await?;
     house.commit(tx).await?;
@@ -302,7 +302,7 @@ pub async fn clear(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<axum::Json<QueueCleared>, ApiError> {
-    own(&house, &caller.team_id, &id).await?;
+    own(&house, &caller, &id).await?;
     let cancelled = pending::clear(&house, &caller.team_id, &id).await?;
     Ok(axum::Json(QueueCleared { cancelled }))
 }

@@ -42,9 +42,12 @@ impl On {
             EventKind::TIMER_FIRED => Self::Timer,
             EventKind::WEBHOOK_RECEIVED => Self::Webhook,
             EventKind::ACCOUNT_STATE
+            | EventKind::ACCOUNT_DELETED
+            | EventKind::USAGE_LOW
+            | EventKind::USAGE_EXHAUSTED
             | EventKind::CONTACT_OPTED_IN
-            | EventKind::CONTACT_OPTED_OUT => Self::Account,
-            "template.status" | "usage.low" => Self::Account,
+            | EventKind::CONTACT_OPTED_OUT
+            | EventKind::TEMPLATE_STATUS => Self::Account,
             _ => Self::Event,
         }
     }

@@ -276,6 +276,21 @@ pub async fn remove_target(
     sql.fetch(conn).await?.iter().map(|row| row.text("lane")).collect()
 }
 
+/// Take the jobs of one kind for a subject off the table, those under way too: they then settle
+/// nothing. They stand in lanes of their own.
+pub async fn remove_subject(
+    conn: &mut Conn,
+    team_id: &str,
+    kind: JobKind,
+    subject_id: &str,
+) -> sqlx::Result<()> {
+    let mut sql = Sql::new("DELETE FROM job WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND kind = ").bind(kind.as_str().to_owned());
+    sql.push(" AND subject_id = ").bind(subject_id.to_owned());
+    sql.execute(conn).await?;
+    Ok(())
+}
+
 /// How many jobs wait for an endpoint or install, counted up to `most`.
 pub async fn count_for(
     conn: &mut Conn,
@@ -315,4 +330,11 @@ pub async fn unpark(
         .push(" AND place > 0 AND kind = 'event' AND team_id = ");
     sql.bind(team_id.to_owned()).push(" AND stage = ").bind(install_id.to_owned());
     sql.execute(conn).await
+}
+
+/// Whether there is a job about a subject.
+pub async fn exists(conn: &mut Conn, subject_id: &str) -> sqlx::Result<bool> {
+    let mut sql = Sql::new("SELECT 1 AS found FROM job WHERE subject_id = ");
+    sql.bind(subject_id.to_owned()).push(" LIMIT 1");
+    Ok(sql.fetch_one(conn).await?.is_some())
 }

@@ -6,10 +6,12 @@ use super::*;
 async fn a_customer_s_message_is_accepted_only_once_the_host_has_it() {
     let rig = rig(true);
     let hello = || Incoming {
+        aliases: Vec::new(),
         from: "+15550199".into(),
         name: "Ana".into(),
         content: Content::text("hi"),
         reply_to: String::new(),
+        referral: None,
         provider_id: Some("wamid.1".into()),
     };
     rig.sandbox.incoming("acc_1", hello()).await.expect_err("not started");

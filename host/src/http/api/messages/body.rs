@@ -170,6 +170,7 @@ impl NewMessage {
                 cancel_if_replied: self.cancel_if_replied,
             },
             client_id: self.idempotency_id,
+            department_id: String::new(),
         })
     }
 }

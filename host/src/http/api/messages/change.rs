@@ -95,6 +95,6 @@ async fn changed(
 ) -> Answer {
     done.ok_or_else(|| ApiError::not_found("message", id))??;
     let mut conn = house.store.read().await?;
-    let message = super::own(&mut conn, &caller.team_id, id).await?;
+    let message = super::own(&mut conn, caller, id).await?;
     view::one(&mut conn, message).await
 }

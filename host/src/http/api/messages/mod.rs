@@ -19,7 +19,7 @@ use crate::http::auth::Caller;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json, Page, Pagination, Path, Query};
 use crate::model::{Direction, Message as Stored, Status};
-use crate::store::{Conn, contact, message, search};
+use crate::store::{Conn, account, contact, message, search};
 use body::NewMessage;
 
 /// Send a message
@@ -38,7 +38,8 @@ pub async fn send(
     caller: Caller,
     Json(body): Json<NewMessage>,
 ) -> Result<(StatusCode, axum::Json<Message>), ApiError> {
-    let request = body.into_request(&caller.team_id)?;
+    let mut request = body.into_request(&caller.team_id)?;
+    request.department_id.clone_from(&caller.department_id);
     let message = match send::queue(&house, request).await? {
         Ok(message) => message,
         Err(refused) if refused.code == "daily_limit" => {
@@ -51,10 +52,20 @@ pub async fn send(
     Ok((StatusCode::ACCEPTED, view::one(&mut conn, message).await?))
 }
 
-/// The team's message of this id.
-async fn own(conn: &mut Conn, team_id: &str, id: &str) -> Result<Stored, ApiError> {
-    let found = message::get(conn, team_id, id).await?;
-    found.ok_or_else(|| ApiError::not_found("message", id))
+/// The team's message of this id, where the caller sees its account.
+async fn own(conn: &mut Conn, caller: &Caller, id: &str) -> Result<Stored, ApiError> {
+    let missing = || ApiError::not_found("message", id);
+    let message = message::get(conn, &caller.team_id, id).await?.ok_or_else(missing)?;
+    seen(conn, caller, &message.account_id).await.map_err(|_| missing())?;
+    Ok(message)
+}
+
+/// That the caller sees the account that something belongs to.
+pub(super) async fn seen(conn: &mut Conn, caller: &Caller, id: &str) -> Result<(), ApiError> {
+    match account::get(conn, &caller.team_id, id).await? {
+        Some(account) if caller.sees(&account) => Ok(()),
+        _ => Err(ApiError::not_found("account", id)),
+    }
 }
 
 /// Get a message
@@ -70,7 +81,7 @@ pub async fn get(
     Path(id): Path<String>,
 ) -> Result<axum::Json<Message>, ApiError> {
     let mut conn = house.store.read().await?;
-    let message = own(&mut conn, &caller.team_id, &id).await?;
+    let message = own(&mut conn, &caller, &id).await?;
     view::one(&mut conn, message).await
 }
 

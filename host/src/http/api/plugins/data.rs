@@ -48,7 +48,7 @@ pub struct PluginLogList {
 ///
 /// Oldest first; `pagination.next` is where to go on (as `after`), there also where nothing more was
 /// logged yet.
-#[utoipa::path(get, path = "/plugins/{id}/logs", tag = "plugins", responses((status = 200, description = "Oldest first", body = PluginLogList)))]
+#[utoipa::path(get, path = "/plugins/{id}/logs", tag = "plugins", params(LogsAfter), responses((status = 200, description = "Oldest first", body = PluginLogList)))]
 pub async fn logs(
     State(house): Shared,
     caller: Caller,
@@ -111,7 +111,7 @@ pub struct PluginStateList {
 }
 
 /// List what a plugin keeps
-#[utoipa::path(get, path = "/plugins/{id}/state", tag = "plugins", responses((status = 200, description = "In order of key", body = PluginStateList)))]
+#[utoipa::path(get, path = "/plugins/{id}/state", tag = "plugins", params(StateKeys), responses((status = 200, description = "In order of key", body = PluginStateList)))]
 pub async fn state(
     State(house): Shared,
     caller: Caller,

@@ -138,6 +138,12 @@ fn consent(grant: Option<&str>) -> Result<Consent, ApiError> {
     }
 }
 
+/// The file of a plugin: a WebAssembly component with its manifest in it.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "for the description alone")]
+pub struct PluginFile(Vec<u8>);
+
 /// A body as it is; too large a one is refused.
 type Whole = Result<Bytes, axum::extract::rejection::BytesRejection>;
 
@@ -145,8 +151,8 @@ type Whole = Result<Bytes, axum::extract::rejection::BytesRejection>;
 ///
 /// With the `.wasm` file as the body: install it, or upgrade the install of this plugin that there is.
 #[utoipa::path(
-    post, path = "/plugins", tag = "plugins",
-    request_body(content = Vec<u8>, content_type = "application/wasm"),
+    post, path = "/plugins", tag = "plugins", params(InstallOptions),
+    request_body(content = PluginFile, content_type = "application/wasm"),
     responses(
         (status = 201, description = "Installed", body = PluginView),
         (status = 200, description = "Upgraded", body = PluginView),

@@ -117,6 +117,10 @@ impl Memory {
 
 #[async_trait]
 impl House for Memory {
+    async fn decide_template(&self, _: &str, _: TemplateStatus, _: &str) -> anyhow::Result<bool> {
+        Ok(false)
+    }
+
     fn clock(&self) -> &Clock {
         &self.clock
     }
@@ -201,6 +205,10 @@ impl Intake for Memory {
             }
         });
         Ok(())
+    }
+
+    async fn history(&self, _: &str, _: &[crate::model::Past], _: bool) -> anyhow::Result<bool> {
+        Ok(false)
     }
 }
 
