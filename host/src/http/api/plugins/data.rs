@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::Shared;
 use crate::flow::install;
@@ -13,7 +13,7 @@ use crate::model::Scope;
 use crate::store::plugin_log::LogRow;
 use crate::store::{plugin_log, state};
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct LogsAfter {
@@ -72,7 +72,7 @@ pub async fn logs(
     Ok(axum::Json(PluginLogList { logs, pagination: Pagination { next: Some(next) } }))
 }
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct StateKeys {

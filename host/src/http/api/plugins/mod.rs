@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::flow::House;
 use crate::flow::install::{self, Consent, Upload};
@@ -118,7 +118,7 @@ fn chain(installs: &[InstallRow]) -> axum::Json<PluginList> {
 
 type Answer = Result<axum::Json<PluginView>, ApiError>;
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct InstallOptions {
