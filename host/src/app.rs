@@ -19,7 +19,7 @@ use crate::flow::identity::signing;
 use crate::flow::inbound::{Door, Receiver};
 use crate::flow::media::Depot;
 use crate::flow::{
-    House, accounts, bulk, dispatch, folder, inbound, notify, outbox, timers, upkeep,
+    House, accounts, bulk, dispatch, folder, inbound, notify, outbox, people, timers, upkeep,
 };
 use crate::http;
 use crate::model::{AccountState, ChannelType};
@@ -142,6 +142,7 @@ async fn start_stages(
     stages.spawn(outbox::run(house.clone(), stop.clone()));
     stages.spawn(timers::run(house.clone(), stop.clone()));
     stages.spawn(notify::run(house.clone(), stop.clone()));
+    stages.spawn(people::run(house.clone(), stop.clone()));
     stages.spawn(accounts::run(house.clone(), stop.clone()));
     stages.spawn(folder::run(house.clone(), stop.clone()));
     stages.spawn(bulk::run(house.clone(), stop.clone()));

@@ -160,6 +160,7 @@ pub struct Sandbox {
     pub journal: PathBuf,
     pub qr_every: Millis,
     pub qr_count: u32,
+    pub template_review: Millis,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -151,6 +151,7 @@ pub async fn tenant(running: &Running, wasm: &[u8], number: usize) -> Result<(St
 
 fn incoming(chat: usize, text: &str) -> Incoming {
     Incoming {
+        aliases: Vec::new(),
         from: format!("+1666{chat:07}"),
         name: String::new(),
         content: Content::text(text),

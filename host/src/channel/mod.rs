@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::model::{Account, AccountState, ChannelType, Content, Inbound, Millis, Past};
+use crate::model::{
+    Account, AccountState, ChannelType, Content, Inbound, Millis, Past, Template, TemplateStatus,
+};
 
 /// A kind of account: how its messages leave, and how it connects.
 #[async_trait]
@@ -25,6 +27,12 @@ pub trait Channel: Send + Sync {
 
     /// Show the customer a sign; lost without harm.
     async fn signal(&self, account: &Account, to: &str, signal: &Signal) -> Result<(), SendError>;
+
+    /// Hand a template in for review, or, where it has the reviewer's id, ask what came of it.
+    async fn review(&self, template: &Template) -> Result<Review, SendError> {
+        let message = format!("this channel reviews no templates such as {:?}", template.name);
+        Err(SendError::Fail { code: "no-templates".to_owned(), message })
+    }
 
     /// Begin to connect. What comes of it is told through [`Intake::account_changed`].
     async fn open(&self, account: &Account);
@@ -61,6 +69,21 @@ pub enum Signal {
     Typing,
     /// The channel's id of the last message read.
     Read(String),
+}
+
+/// What a reviewer says of a template.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Review {
+    /// Not decided: it has this id there (empty: as before), and may be asked again after so many
+    /// milliseconds; absent: the reviewer tells by itself.
+    Pending {
+        provider_id: String,
+        after: Option<Millis>,
+    },
+    Decided {
+        status: TemplateStatus,
+        reason: String,
+    },
 }
 
 /// The channel took the message.

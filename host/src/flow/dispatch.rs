@@ -258,8 +258,12 @@ impl Dispatcher {
 }
 
 /// The install that this step is for: the one that the job names, or the next of the chain. Where a
-/// human answers, messages reach only the plugins that must hear them even then.
+/// human answers, messages reach only the plugins that must hear them even then; those of a blocked
+/// contact reach none.
 fn target<'a>(task: &'a Task, event: &Event) -> Option<&'a Active> {
+    if On::of(&event.kind) == On::Message && task.chat.as_ref().is_some_and(|chat| chat.blocked) {
+        return None;
+    }
     let silent = On::of(&event.kind) == On::Message
         && task.chat.as_ref().is_some_and(|chat| !chat.assigned.is_empty());
     if !task.job.target_id.is_empty() {

@@ -15,6 +15,7 @@ pub mod media;
 pub mod notify;
 pub mod outbox;
 pub mod pending;
+pub mod people;
 pub mod queueing;
 pub mod reads;
 pub mod record;
@@ -23,6 +24,7 @@ pub mod rules;
 pub mod send;
 pub mod signal;
 pub mod spin;
+pub mod templates;
 pub mod timers;
 pub mod upkeep;
 
@@ -135,6 +137,7 @@ pub struct Wake {
     pub notify: Notify,
     pub timers: Notify,
     pub statuses: Notify,
+    pub people: Notify,
     pub accounts: Notify,
     pub bulk: Notify,
     /// Counts commits: for streams and the phone page.
@@ -149,6 +152,7 @@ impl Wake {
             notify: Notify::new(),
             timers: Notify::new(),
             statuses: Notify::new(),
+            people: Notify::new(),
             accounts: Notify::new(),
             bulk: Notify::new(),
             committed: watch::Sender::new(0),
@@ -156,8 +160,8 @@ impl Wake {
     }
 
     pub fn all(&self) {
-        let Self { dispatch, outbox, notify, timers, statuses, accounts, bulk, .. } = self;
-        for stage in [dispatch, outbox, notify, timers, statuses, accounts, bulk] {
+        let Self { dispatch, outbox, notify, timers, statuses, people, accounts, bulk, .. } = self;
+        for stage in [dispatch, outbox, notify, timers, statuses, people, accounts, bulk] {
             stage.notify_one();
         }
         self.committed.send_modify(|count| *count += 1);

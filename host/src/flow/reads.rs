@@ -5,9 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::House;
-use crate::model::{Chat, Contact, Message, Scope, TimerSpec};
+use super::rules::window;
+use crate::model::{Chat, Contact, Message, Millis, Scope, Template, TemplateStatus, TimerSpec};
 use crate::plugin::{Host, StateEntry};
-use crate::store::{chat, contact, message, plugin, state, timer};
+use crate::store::{account, chat, contact, message, plugin, state, template, timer};
 
 /// A house, as plugins see it.
 pub struct Reads(pub Arc<House>);
@@ -66,6 +67,35 @@ impl Host for Reads {
     ) -> anyhow::Result<Vec<Message>> {
         Ok(message::history(&mut *self.0.store.read().await?, team_id, chat_id, before, limit)
             .await?)
+    }
+
+    async fn window_until(&self, chat: &Chat) -> anyhow::Result<Millis> {
+        let mut conn = self.0.store.read().await?;
+        let account = account::get(&mut conn, &chat.team_id, &chat.account_id).await?;
+        let now = self.0.clock.now();
+        Ok(account.map_or(0, |account| window::until(&account, Some(chat), now)))
+    }
+
+    async fn templates(
+        &self,
+        team_id: &str,
+        status: Option<TemplateStatus>,
+        after: &str,
+        limit: i64,
+    ) -> anyhow::Result<Vec<Template>> {
+        let filter = template::Filter { status, ..template::Filter::default() };
+        let mut conn = self.0.store.read().await?;
+        Ok(template::list(&mut conn, team_id, &filter, after, limit).await?)
+    }
+
+    async fn template(
+        &self,
+        team_id: &str,
+        name: &str,
+        language: &str,
+    ) -> anyhow::Result<Option<Template>> {
+        let mut conn = self.0.store.read().await?;
+        Ok(template::named(&mut conn, team_id, "", name, language).await?)
     }
 
     async fn secret(&self, install_id: &str, name: &str) -> anyhow::Result<Option<String>> {

@@ -10,7 +10,8 @@ use super::batch::Work;
 use super::inbound::new_chat;
 use super::rules::quota::{self, Book};
 use super::rules::{self, Case, Refused, refuse};
-use super::{media, queueing, spin};
+use super::{media, queueing, spin, templates};
+pub use crate::model::is_phone;
 use crate::model::{
     Account, Chat, Content, Direction, JobKind, Message, Recipient, SendOptions, Status,
 };
@@ -78,7 +79,10 @@ pub async fn write(house: &House, conn: &mut Conn, drafts: Vec<Draft>) -> anyhow
     let mut rows = Vec::with_capacity(drafts.len());
     for draft in drafts {
         match chats.get(&draft.to).filter(|chat| chat.team_id == draft.team_id) {
-            Some(chat) => rows.push((draft.strict, row(house, draft, chat))),
+            Some(chat) => {
+                let draft = templates::written(conn, draft, chat).await?;
+                rows.push((draft.strict, row(house, draft, chat)));
+            }
             // The call that named it was told; only a chat that went since can be missing here.
             None => tracing::warn!(message = draft.message_id, "a message to a chat that is gone"),
         }
@@ -300,11 +304,13 @@ async fn accept(house: &House, request: &Request) -> anyhow::Result<Result<Accep
         }
     };
     let now = house.clock.now();
+    let template = templates::named(&mut conn, &account, &request.content).await?;
     let case = Case {
         account: &account,
         chat: chat.as_ref(),
         contact: contact.as_ref(),
         content: &request.content,
+        template: template.as_ref(),
         opt_out_notice: false,
         due_at: request.options.due_at.unwrap_or(now),
         now,
@@ -333,14 +339,6 @@ async fn accept(house: &House, request: &Request) -> anyhow::Result<Result<Accep
 
 fn only<T>(mut items: Vec<T>) -> Option<T> {
     if items.len() == 1 { items.pop() } else { None }
-}
-
-/// E.164: a plus, and 7 to 15 digits of which the first is not 0.
-pub fn is_phone(text: &str) -> bool {
-    let Some(digits) = text.strip_prefix('+') else { return false };
-    (7..=15).contains(&digits.len())
-        && !digits.starts_with('0')
-        && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Queues the API's messages in sets. Weak, since the house holds it.
@@ -399,21 +397,4 @@ pub async fn withdraw(house: &House, conn: &mut Conn, ids: &[String]) -> anyhow:
     message::forward(conn, &moves).await?;
     quota::give_back(conn, &withdrawn.subjects).await?;
     Ok(withdrawn)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_phone_number_is_e_164() {
-        for good in ["+15550001111", "+4915112345678"] {
-            assert!(is_phone(good), "{good}");
-        }
-        for bad in
-            ["15550001111", "+0555000111", "+1555", "+1555000111122223", "+1555000a111", "", "+"]
-        {
-            assert!(!is_phone(bad), "{bad}");
-        }
-    }
 }

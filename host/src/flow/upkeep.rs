@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{House, media};
 use crate::model::Millis;
-use crate::store::{endpoint, event, plugin_log, session, state, webhook};
+use crate::store::{endpoint, event, import, plugin_log, session, state, webhook};
 
 const HOUR: Millis = 60 * 60 * 1000;
 const DAY: Millis = 24 * HOUR;
@@ -44,6 +44,7 @@ pub async fn sweep(house: &House) -> anyhow::Result<()> {
             // An access token may outlive its session's last refresh token by a day.
             session::purge(&mut tx, now - DAY, SET).await?,
         ];
+        import::purge(&mut tx, now - DAY).await?;
         tx.commit().await?;
         if gone.iter().all(|rows| *rows < u64::try_from(SET).unwrap_or(0)) {
             return Ok(());

@@ -208,8 +208,10 @@ impl From<Refused> for ApiError {
                 tracing::error!(error = refused.message, "a send could not be queued");
                 return Self::internal();
             }
-            "opted_out" | "quota" | "window_closed" | "account_closed" | "account_archived"
-            | "not_pending" | "not_failed" | "still_pending" | "not_incoming" | "bulk_over" => {
+            "template_not_found" => StatusCode::NOT_FOUND,
+            "opted_out" | "blocked" | "quota" | "window_closed" | "account_closed"
+            | "account_archived" | "not_pending" | "not_failed" | "still_pending"
+            | "not_incoming" | "bulk_over" | "template_paused" | "template_disabled" => {
                 StatusCode::CONFLICT
             }
             "daily_limit" => StatusCode::TOO_MANY_REQUESTS,

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::ApiError;
@@ -151,11 +151,6 @@ pub struct Pagination {
     /// The cursor of the next page; null on the last one.
     #[schema(required)]
     pub next: Option<String>,
-}
-
-/// `{"<name>": […], "pagination": {"next"}}`; `next` is null on the last page.
-pub fn listed(name: &str, items: Vec<Value>, next: Option<String>) -> axum::Json<Value> {
-    axum::Json(json!({ name: items, "pagination": { "next": next } }))
 }
 
 /// An E.164 phone number; spaces, dashes and brackets are forgiven.

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use super::api::{
     accounts, apps, billing, bulk, business_accounts, chats, contacts, dead_letters, departments,
-    endpoints, events, keys, me, media, messages, plugins, queue, team, users,
+    endpoints, events, keys, me, media, messages, plugins, queue, team, templates, users,
 };
 use super::auth::{self, Gate};
 use super::error::ApiError;
@@ -50,10 +50,14 @@ pub fn router(house: Arc<House>, stop: CancellationToken) -> Router {
         .layer(from_fn_with_state(house, observe::request))
 }
 
+/// The largest file of contacts, in bytes; it is never whole in memory.
+const MAX_IMPORT: usize = 256 << 20;
+
 /// The API: what each route needs, and who answers. A route's path stands with its handler.
 fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
     use ApiScope::*;
     let upload = DefaultBodyLimit::max(house.config.plugins.max_size);
+    let file = DefaultBodyLimit::max(MAX_IMPORT);
     // A bulk send names many recipients.
     let many = DefaultBodyLimit::max(bulk::MAX_BODY);
     let table: Vec<(ApiScope, UtoipaMethodRouter<Arc<House>>)> = vec![
@@ -108,7 +112,23 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
         (AccountsWrite, routes!(queue::resume)),
         (MessagesSend, routes!(queue::clear)),
         (ContactsRead, routes!(contacts::list)),
+        (ContactsWrite, routes!(contacts::create)),
+        (ContactsWrite, routes!(contacts::import).layer(file)),
+        (ContactsRead, routes!(contacts::imports)),
+        (ContactsRead, routes!(contacts::progress)),
+        (ContactsRead, routes!(contacts::problems)),
+        (ContactsRead, routes!(contacts::export)),
         (ContactsRead, routes!(contacts::get)),
+        (ContactsWrite, routes!(contacts::change)),
+        (ContactsWrite, routes!(contacts::erase)),
+        (ContactsWrite, routes!(contacts::tag)),
+        (ContactsWrite, routes!(contacts::untag)),
+        (ContactsWrite, routes!(contacts::block)),
+        (ContactsWrite, routes!(contacts::unblock)),
+        (ContactsWrite, routes!(contacts::opt_in)),
+        (ContactsWrite, routes!(contacts::opt_out)),
+        (ContactsWrite, routes!(contacts::merge)),
+        (MessagesRead, routes!(contacts::notes)),
         (MessagesRead, routes!(contacts::messages)),
         (ChatsRead, routes!(chats::list)),
         (ChatsRead, routes!(chats::get)),
@@ -116,6 +136,16 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
         (ChatsWrite, routes!(chats::assign)),
         (ChatsWrite, routes!(chats::hand_back)),
         (ChatsWrite, routes!(chats::mark_read)),
+        (ChatsWrite, routes!(chats::mark_unread)),
+        (ChatsWrite, routes!(chats::archive)),
+        (ChatsWrite, routes!(chats::unarchive)),
+        (ChatsWrite, routes!(chats::pin)),
+        (ChatsWrite, routes!(chats::unpin)),
+        (TemplatesRead, routes!(templates::list)),
+        (TemplatesWrite, routes!(templates::create)),
+        (TemplatesRead, routes!(templates::get)),
+        (TemplatesWrite, routes!(templates::submit)),
+        (TemplatesWrite, routes!(templates::delete)),
         (EventsRead, routes!(events::read)),
         (PluginsRead, routes!(plugins::list)),
         (PluginsWrite, routes!(plugins::upload).layer(upload)),

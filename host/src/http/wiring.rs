@@ -8,9 +8,9 @@ use tokio::sync::watch;
 use super::sandbox;
 use crate::channel::sandbox::Sandbox;
 use crate::clock::Clock;
-use crate::flow::House;
-use crate::model::{Account, ChannelType, Message};
-use crate::store::{account, message};
+use crate::flow::{House, templates};
+use crate::model::{Account, ChannelType, Message, TemplateStatus};
+use crate::store::{account, message, template};
 
 pub(super) struct Phones {
     house: Arc<House>,
@@ -54,5 +54,18 @@ impl sandbox::House for Phones {
     ) -> anyhow::Result<Vec<Message>> {
         let mut conn = self.house.store.read().await?;
         Ok(message::with_phone(&mut conn, account_id, phone, limit).await?)
+    }
+
+    async fn decide_template(
+        &self,
+        template_id: &str,
+        status: TemplateStatus,
+        reason: &str,
+    ) -> anyhow::Result<bool> {
+        let found = template::by_id(&mut *self.house.store.read().await?, template_id).await?;
+        let submitted = found.filter(|template| template.status != TemplateStatus::Draft);
+        let Some(template) = submitted else { return Ok(false) };
+        templates::set_status(&self.house, &template, status, reason).await?;
+        Ok(true)
     }
 }

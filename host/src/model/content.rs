@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::TemplateMessage;
 use super::card::{self, Card};
 use super::interactive::Interactive;
 
@@ -40,7 +41,7 @@ pub enum Content {
         contacts: Vec<Card>,
     },
     Template {
-        template: Value,
+        template: TemplateMessage,
     },
     Interactive {
         interactive: Interactive,
@@ -192,6 +193,7 @@ impl Content {
                 None => &interactive.text,
             },
             Self::Reaction { reaction } => &reaction.emoji,
+            Self::Template { template } => template.text.as_deref().unwrap_or_default(),
             _ => "",
         }
     }
@@ -236,6 +238,11 @@ impl Content {
             Self::Contacts { contacts } => card::check(contacts),
             Self::Interactive { interactive } => interactive.check(),
             Self::Reaction { reaction } => reaction.check(),
+            Self::Template { template }
+                if template.name.is_empty() || template.language.code.is_empty() =>
+            {
+                refuse("template", "name and language.code say which")
+            }
             Self::Template { .. } | Self::Other { .. } => Ok(()),
         }
     }

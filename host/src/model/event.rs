@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Content, Millis, Status};
+use super::{Alias, Content, Millis, Status};
 
 /// Beyond this many plugin answers to plugin answers, a send or an emitted event is a loop.
 pub const MAX_DEPTH: i64 = 8;
@@ -49,6 +49,11 @@ impl EventKind {
     pub const CONTACT_OPTED_IN: &'static str = "contact.opted_in";
     pub const CONTACT_OPTED_OUT: &'static str = "contact.opted_out";
     pub const CONTACT_UPDATED: &'static str = "contact.updated";
+    pub const CONTACT_MERGED: &'static str = "contact.merged";
+    pub const CONTACT_ERASED: &'static str = "contact.erased";
+    pub const CONTACTS_IMPORTED: &'static str = "contacts.imported";
+    pub const CHAT_UPDATED: &'static str = "chat.updated";
+    pub const TEMPLATE_STATUS: &'static str = "template.status";
     pub const CHAT_ASSIGNED: &'static str = "chat.assigned";
     pub const ACCOUNT_STATE: &'static str = "account.state";
     pub const ACCOUNT_DELETED: &'static str = "account.deleted";
@@ -82,8 +87,11 @@ pub struct InboundMessage {
     pub account_id: String,
     /// The channel's id: the same one twice is the same message.
     pub provider_id: String,
-    /// E.164, with the plus.
+    /// E.164, with the plus; empty where only other names of the customer are known.
     pub from: String,
+    /// Further names of the same customer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<Alias>,
     /// The name that the customer shows; empty where unknown.
     pub name: String,
     pub at: Millis,

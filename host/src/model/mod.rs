@@ -10,7 +10,9 @@ mod effect;
 mod event;
 mod interactive;
 mod period;
+mod person;
 mod queue;
+mod template;
 mod words;
 
 pub use access::{ApiScope, Role, scope_words, scopes_as_text, scopes_from_text};
@@ -25,7 +27,13 @@ pub use event::{
 };
 pub use interactive::{Button, Interactive, Reply, Row, Section};
 pub use period::{Period, month_of, parse_month};
+pub use person::{Alias, AliasKind, Chat, Contact, is_phone};
 pub use queue::{QuietHours, WarmUp, minute_of_day};
+pub use template::{
+    ButtonIndex, ButtonKind, Component, Example, HeaderFormat, Localised, NamedExample, Parameter,
+    ParameterFormat, ParameterKind, Template, TemplateButton, TemplateCategory, TemplateFault,
+    TemplateLanguage, TemplateMessage, TemplateStatus, TemplateValues, ValuesOf,
+};
 pub use words::{
     AccountState, ChannelType, Direction, FaultClass, Health, InstallState, JobKind, LedgerKind,
     OptIn, Origin, PayloadFormat, Pricing, Removal, ResendState, Status, Tier,
@@ -35,35 +43,6 @@ use serde::{Deserialize, Serialize};
 
 /// A moment, in milliseconds since the Unix epoch. Only [`crate::clock`] knows the present one.
 pub type Millis = i64;
-
-/// One person, whatever number or alias they write from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Contact {
-    pub id: String,
-    pub team_id: String,
-    pub name: String,
-    pub phone: String,
-    pub opt_in: OptIn,
-    /// Tag and value, sorted by tag.
-    pub tags: Vec<(String, String)>,
-    pub first_seen_at: Millis,
-    pub last_seen_at: Millis,
-}
-
-/// One account's conversation with one contact.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Chat {
-    pub id: String,
-    pub team_id: String,
-    pub account_id: String,
-    pub contact_id: String,
-    pub unread: i64,
-    /// Empty: plugins answer. Otherwise the human who does, or `human` when nobody is named yet.
-    pub assigned: String,
-    pub last_message_at: Millis,
-    /// The last message from the customer, which opens the window of 24 hours; 0: none yet.
-    pub last_inbound_at: Millis,
-}
 
 /// A message, in or out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -162,6 +162,8 @@ words! {
         Notify = "notify",
         /// A status that matched no message yet.
         Status = "status",
+        /// Slow work on people: merges, imports, erasures, reviews of templates.
+        People = "people",
         /// Data of an account that is being removed.
         Account = "account",
         /// A range of events on its way to an endpoint once more.

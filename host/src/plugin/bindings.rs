@@ -12,6 +12,7 @@ wasmtime::component::bindgen!({
         "switchboard:plugin/secrets": async | trappable,
         "switchboard:plugin/contacts": async | trappable,
         "switchboard:plugin/chats": async | trappable,
+        "switchboard:plugin/templates": async | trappable,
         default: trappable,
     },
     exports: { default: async },

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use crate::model::{Chat, Contact, Effect, Event, FaultClass, Message, Millis, Scope, TimerSpec};
+use crate::model::{
+    Chat, Contact, Effect, Event, FaultClass, Message, Millis, Scope, Template, TemplateStatus,
+    TimerSpec,
+};
 
 /// What a plugin's call may read. Every method is bounded to the call's team.
 #[async_trait]
@@ -40,6 +43,23 @@ pub trait Host: Send + Sync {
         before: &str,
         limit: i64,
     ) -> anyhow::Result<Vec<Message>>;
+    /// Until when any message may be sent in a chat: 0 where only templates may, [`Millis::MAX`]
+    /// where its account has no window to keep.
+    async fn window_until(&self, chat: &Chat) -> anyhow::Result<Millis>;
+    /// Templates of this status (`None`: any) after the one with id `after`, in order of id.
+    async fn templates(
+        &self,
+        team_id: &str,
+        status: Option<TemplateStatus>,
+        after: &str,
+        limit: i64,
+    ) -> anyhow::Result<Vec<Template>>;
+    async fn template(
+        &self,
+        team_id: &str,
+        name: &str,
+        language: &str,
+    ) -> anyhow::Result<Option<Template>>;
     /// The opened secret.
     async fn secret(&self, install_id: &str, name: &str) -> anyhow::Result<Option<String>>;
 }

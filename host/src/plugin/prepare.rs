@@ -11,7 +11,9 @@ use super::invoke::Loaded;
 use super::manifest::{self, Grants, Manifest, On};
 use super::runtime::Runtime;
 use super::{Call, Fault, Host, Input, Install, PluginError, StateEntry, Verdict};
-use crate::model::{Chat, Contact, Event, FaultClass, Message, Scope, TimerSpec};
+use crate::model::{
+    Chat, Contact, Event, FaultClass, Message, Millis, Scope, Template, TemplateStatus, TimerSpec,
+};
 
 /// The contract that this host speaks.
 const CONTRACT: &str = "switchboard:plugin@0.1";
@@ -208,6 +210,24 @@ impl Host for Nobody {
 
     async fn history(&self, _: &str, _: &str, _: &str, _: i64) -> anyhow::Result<Vec<Message>> {
         Ok(Vec::new())
+    }
+
+    async fn window_until(&self, _: &Chat) -> anyhow::Result<Millis> {
+        Ok(0)
+    }
+
+    async fn templates(
+        &self,
+        _: &str,
+        _: Option<TemplateStatus>,
+        _: &str,
+        _: i64,
+    ) -> anyhow::Result<Vec<Template>> {
+        Ok(Vec::new())
+    }
+
+    async fn template(&self, _: &str, _: &str, _: &str) -> anyhow::Result<Option<Template>> {
+        Ok(None)
     }
 
     async fn secret(&self, _: &str, _: &str) -> anyhow::Result<Option<String>> {

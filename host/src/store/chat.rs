@@ -4,9 +4,12 @@ use std::collections::HashMap;
 
 use sqlx::any::AnyRow;
 
-use super::Conn;
 use super::sql::{Column, Sql, rows, with_list};
+use super::{Conn, merge};
 use crate::model::{Chat, Millis};
+
+pub(super) const CHATS: &str = "SELECT chat.*, contact.blocked AS blocked FROM chat \
+                                 JOIN contact ON contact.id = chat.contact_id";
 
 fn from_row(row: &AnyRow) -> sqlx::Result<Chat> {
     Ok(Chat {
@@ -16,6 +19,9 @@ fn from_row(row: &AnyRow) -> sqlx::Result<Chat> {
         contact_id: row.text("contact_id")?,
         unread: row.int("unread")?,
         assigned: row.text("assigned")?,
+        archived: row.int("archived")? != 0,
+        pinned: row.int("pinned")? != 0,
+        blocked: row.int("blocked")? != 0,
         last_message_at: row.int("last_message_at")?,
         last_inbound_at: row.int("last_inbound_at")?,
     })
@@ -30,7 +36,8 @@ pub async fn ensure(
     let key = |chat: &Chat| (chat.account_id.clone(), chat.contact_id.clone());
     let contacts: Vec<&str> = wanted.iter().map(|chat| chat.contact_id.as_str()).collect();
     let mut found = HashMap::new();
-    for row in with_list(conn, "SELECT * FROM chat WHERE contact_id IN", &contacts, "").await? {
+    let head = format!("{CHATS} WHERE chat.contact_id IN");
+    for row in with_list(conn, &head, &contacts, "").await? {
         let chat = from_row(&row)?;
         found.insert(key(&chat), chat);
     }
@@ -65,7 +72,7 @@ pub struct Touch {
 pub async fn touch(conn: &mut Conn, touches: &[Touch]) -> sqlx::Result<()> {
     rows(
         conn,
-        "UPDATE chat SET unread = chat.unread + v.column2, \
+        "UPDATE chat SET unread = chat.unread + v.column2, archived = 0, \
          last_message_at = CASE WHEN v.column3 > chat.last_message_at THEN v.column3 ELSE chat.last_message_at END, \
          last_inbound_at = CASE WHEN v.column4 > chat.last_inbound_at THEN v.column4 ELSE chat.last_inbound_at END \
          FROM (VALUES",
@@ -79,10 +86,10 @@ pub async fn touch(conn: &mut Conn, touches: &[Touch]) -> sqlx::Result<()> {
     Ok(())
 }
 
+/// One chat; an id from before a merge finds what it is now.
 pub async fn get(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Option<Chat>> {
-    let mut sql = Sql::new("SELECT * FROM chat WHERE team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
-    sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
+    let found = by_ids(conn, &[id.to_owned()]).await?.remove(id);
+    Ok(found.filter(|chat| chat.team_id == team_id))
 }
 
 /// The chat of an account with a contact.
@@ -91,15 +98,45 @@ pub async fn between(
     account_id: &str,
     contact_id: &str,
 ) -> sqlx::Result<Option<Chat>> {
-    let mut sql = Sql::new("SELECT * FROM chat WHERE account_id = ");
-    sql.bind(account_id.to_owned()).push(" AND contact_id = ").bind(contact_id.to_owned());
+    let mut sql = Sql::new(CHATS);
+    sql.push(" WHERE chat.account_id = ").bind(account_id.to_owned());
+    sql.push(" AND chat.contact_id = ").bind(contact_id.to_owned());
     sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
 }
 
-/// Chats of any team, for jobs, which carry their team themselves.
+/// Chats of any team by the ids that were asked for, for jobs, which carry their team themselves.
 pub async fn by_ids(conn: &mut Conn, ids: &[String]) -> sqlx::Result<HashMap<String, Chat>> {
-    let found = with_list(conn, "SELECT * FROM chat WHERE id IN", ids, "").await?;
-    found.iter().map(|row| Ok((row.text("id")?, from_row(row)?))).collect()
+    let head = format!("{CHATS} WHERE chat.id IN");
+    let mut found = HashMap::new();
+    for row in with_list(conn, &head, ids, "").await? {
+        found.insert(row.text("id")?, from_row(&row)?);
+    }
+    let missing: Vec<&String> =
+        ids.iter().filter(|id| !id.is_empty() && !found.contains_key(*id)).collect();
+    if missing.is_empty() {
+        return Ok(found);
+    }
+    for (old, now) in merge::chats_now(conn, &missing).await? {
+        let rows = with_list(conn, &head, &[now], "").await?;
+        if let Some(row) = rows.first() {
+            found.insert(old, from_row(row)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Which chats to list; what is absent does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Empty: any.
+    pub department_id: String,
+    pub account_id: Option<String>,
+    pub contact_id: Option<String>,
+    /// Empty: those that nobody is assigned to.
+    pub assigned: Option<String>,
+    pub unread: Option<bool>,
+    pub archived: Option<bool>,
+    pub pinned: Option<bool>,
 }
 
 /// A team's chats in order of id, after the one with id `after`; those of one department's accounts
@@ -107,23 +144,66 @@ pub async fn by_ids(conn: &mut Conn, ids: &[String]) -> sqlx::Result<HashMap<Str
 pub async fn list(
     conn: &mut Conn,
     team_id: &str,
-    department_id: &str,
+    filter: &Filter,
     after: &str,
     limit: i64,
 ) -> sqlx::Result<Vec<Chat>> {
-    let mut sql = Sql::new("SELECT * FROM chat WHERE team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND id > ").bind(after.to_owned());
-    if department_id.is_empty() {
-        sql.push(" AND account_id IN (SELECT id FROM account WHERE deleted_at = 0 AND team_id = ");
-        sql.bind(team_id.to_owned()).push(")");
-    } else {
-        sql.push(
-            " AND account_id IN (SELECT id FROM account WHERE deleted_at = 0 AND department_id = ",
-        );
-        sql.bind(department_id.to_owned()).push(")");
+    let mut sql = Sql::new(CHATS);
+    sql.push(" WHERE contact.erased = 0 AND chat.team_id = ").bind(team_id.to_owned());
+    sql.push(" AND chat.id > ").bind(after.to_owned());
+    sql.push(" AND chat.account_id IN (SELECT id FROM account WHERE deleted_at = 0 AND team_id = ");
+    sql.bind(team_id.to_owned());
+    if !filter.department_id.is_empty() {
+        sql.push(" AND department_id = ").bind(filter.department_id.clone());
     }
-    sql.push(" ORDER BY id LIMIT ").bind(limit);
+    sql.push(")");
+    let texts = [
+        ("chat.account_id", &filter.account_id),
+        ("chat.contact_id", &filter.contact_id),
+        ("chat.assigned", &filter.assigned),
+    ];
+    for (column, wanted) in texts {
+        if let Some(wanted) = wanted {
+            sql.push(" AND ").push(column).push(" = ").bind(wanted.clone());
+        }
+    }
+    if let Some(unread) = filter.unread {
+        sql.push(if unread { " AND chat.unread > 0" } else { " AND chat.unread = 0" });
+    }
+    for (column, wanted) in [("chat.archived", filter.archived), ("chat.pinned", filter.pinned)] {
+        if let Some(wanted) = wanted {
+            sql.push(" AND ").push(column).push(" = ").bind(i64::from(wanted));
+        }
+    }
+    sql.push(" ORDER BY chat.id LIMIT ").bind(limit);
     sql.fetch(conn).await?.iter().map(from_row).collect()
+}
+
+/// Where a chat stands in the team's lists; what is absent stays.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shelf {
+    pub archived: Option<bool>,
+    pub pinned: Option<bool>,
+    pub unread: Option<i64>,
+}
+
+/// Write it; false where it was so already.
+pub async fn shelve(conn: &mut Conn, team_id: &str, id: &str, shelf: Shelf) -> sqlx::Result<bool> {
+    let flag = |wanted: Option<bool>| wanted.map(i64::from);
+    let columns = [
+        ("archived", flag(shelf.archived)),
+        ("pinned", flag(shelf.pinned)),
+        ("unread", shelf.unread),
+    ];
+    let mut changed = false;
+    for (column, wanted) in columns {
+        let Some(wanted) = wanted else { continue };
+        let mut sql = Sql::new(&format!("UPDATE chat SET {column} = "));
+        sql.bind(wanted).push(" WHERE team_id = ").bind(team_id.to_owned()).push(" AND id = ");
+        sql.bind(id.to_owned()).push(&format!(" AND {column} <> ")).bind(wanted);
+        changed |= sql.execute(conn).await? > 0;
+    }
+    Ok(changed)
 }
 
 /// Name who answers; empty: the plugins. False where it was so already.

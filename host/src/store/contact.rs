@@ -4,18 +4,21 @@ use std::collections::HashMap;
 
 use sqlx::any::AnyRow;
 
-use super::Conn;
 use super::sql::{Column, Sql, rows, with_list};
-use crate::model::{Contact, Millis, OptIn};
+use super::{Conn, merge};
+use crate::model::{Alias, AliasKind, Contact, Millis, OptIn};
 
-fn from_row(row: &AnyRow) -> sqlx::Result<Contact> {
+pub(super) fn from_row(row: &AnyRow) -> sqlx::Result<Contact> {
     Ok(Contact {
         id: row.text("id")?,
         team_id: row.text("team_id")?,
         name: row.text("name")?,
         phone: row.text("phone")?,
         opt_in: row.word("opt_in")?,
+        blocked: row.int("blocked")? != 0,
         tags: Vec::new(),
+        fields: row.json("fields")?,
+        profile_image: row.text("profile_image")?,
         first_seen_at: row.int("first_seen_at")?,
         last_seen_at: row.int("last_seen_at")?,
     })
@@ -39,76 +42,113 @@ pub async fn ensure(
     conn: &mut Conn,
     wanted: &[Wanted],
 ) -> sqlx::Result<HashMap<(String, String), Contact>> {
-    let mut found = by_phones(conn, wanted).await?;
-    let missing: Vec<Wanted> = wanted
-        .iter()
-        .filter(|w| !found.contains_key(&(w.team_id.clone(), w.phone.clone())))
-        .cloned()
-        .collect();
-    if missing.is_empty() {
-        return Ok(found);
-    }
-    rows(
-        conn,
-        "INSERT INTO contact (id, team_id, name, phone, opt_in, first_seen_at, last_seen_at) VALUES",
-        "",
-        &missing,
-        |row, w| {
-            row.text(&w.new_id).text(&w.team_id).text(&w.name).text(&w.phone);
-            row.text(OptIn::Unknown.as_str()).add(w.now).add(w.now);
-        },
-    )
-    .await?;
-    rows(
-        conn,
-        "INSERT INTO contact_alias (team_id, kind, value, contact_id) VALUES",
-        "",
-        &missing,
-        |row, w| {
-            row.text(&w.team_id).text("phone").text(&w.phone).text(&w.new_id);
-        },
-    )
-    .await?;
-    for w in missing {
-        let contact = Contact {
-            id: w.new_id,
-            team_id: w.team_id.clone(),
-            name: w.name,
-            phone: w.phone.clone(),
-            opt_in: OptIn::Unknown,
-            tags: Vec::new(),
-            first_seen_at: w.now,
-            last_seen_at: w.now,
-        };
-        found.insert((w.team_id, w.phone), contact);
-    }
-    Ok(found)
-}
-
-async fn by_phones(
-    conn: &mut Conn,
-    wanted: &[Wanted],
-) -> sqlx::Result<HashMap<(String, String), Contact>> {
-    let mut teams: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut teams: HashMap<&str, Vec<Alias>> = HashMap::new();
     for w in wanted {
-        teams.entry(&w.team_id).or_default().push(&w.phone);
+        teams.entry(&w.team_id).or_default().push(Alias::phone(&w.phone));
     }
     let mut found = HashMap::new();
     for (team_id, phones) in teams {
-        for part in phones.chunks(512) {
+        for (alias, contact) in by_aliases(conn, team_id, &phones).await? {
+            found.insert((team_id.to_owned(), alias.value), contact);
+        }
+    }
+    let mut missing = Vec::new();
+    for w in wanted {
+        if found.contains_key(&(w.team_id.clone(), w.phone.clone())) {
+            continue;
+        }
+        let name = w.name.clone();
+        missing
+            .push(Contact { name, ..Contact::new(w.new_id.clone(), &w.team_id, &w.phone, w.now) });
+    }
+    insert(conn, &missing).await?;
+    let phones: Vec<(Alias, &Contact)> =
+        missing.iter().map(|contact| (Alias::phone(&contact.phone), contact)).collect();
+    let phones: Vec<(&str, Alias, &str)> = phones
+        .into_iter()
+        .map(|(alias, contact)| (contact.team_id.as_str(), alias, contact.id.as_str()))
+        .collect();
+    add_aliases(conn, &phones).await?;
+    found.extend(missing.into_iter().map(|it| ((it.team_id.clone(), it.phone.clone()), it)));
+    Ok(found)
+}
+
+/// Add contacts, without their tags and aliases.
+pub async fn insert(conn: &mut Conn, contacts: &[Contact]) -> sqlx::Result<()> {
+    rows(
+        conn,
+        "INSERT INTO contact (id, team_id, name, name_key, phone, opt_in, fields, profile_image, first_seen_at, \
+         last_seen_at) VALUES",
+        "",
+        contacts,
+        |row, contact| {
+            row.text(&contact.id).text(&contact.team_id).text(&contact.name);
+            row.text(contact.name.to_lowercase()).text(&contact.phone).text(contact.opt_in.as_str());
+            row.text(fields_text(&contact.fields)).text(&contact.profile_image);
+            row.add(contact.first_seen_at).add(contact.last_seen_at);
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+fn fields_text(fields: &serde_json::Map<String, serde_json::Value>) -> String {
+    serde_json::to_string(fields).unwrap_or_else(|_| "{}".to_owned())
+}
+
+/// Note further names (team, name, contact); one that is known already stays with whom it is.
+pub async fn add_aliases(conn: &mut Conn, aliases: &[(&str, Alias, &str)]) -> sqlx::Result<()> {
+    rows(
+        conn,
+        "INSERT INTO contact_alias (team_id, kind, value, contact_id) VALUES",
+        "ON CONFLICT DO NOTHING",
+        aliases,
+        |row, (team_id, alias, contact_id)| {
+            row.text(*team_id).text(alias.kind.as_str()).text(&alias.value).text(*contact_id);
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+/// Who has these names in a team; without tags.
+pub async fn by_aliases(
+    conn: &mut Conn,
+    team_id: &str,
+    aliases: &[Alias],
+) -> sqlx::Result<HashMap<Alias, Contact>> {
+    let mut found = HashMap::new();
+    for kind in AliasKind::ALL {
+        let values: Vec<&str> = aliases
+            .iter()
+            .filter(|alias| alias.kind == *kind)
+            .map(|alias| alias.value.as_str())
+            .collect();
+        for part in values.chunks(512) {
             let mut sql = Sql::new(
                 "SELECT contact.*, contact_alias.value AS alias FROM contact_alias \
                  JOIN contact ON contact.id = contact_alias.contact_id WHERE contact_alias.team_id = ",
             );
-            sql.bind(team_id.to_owned())
-                .push(" AND contact_alias.kind = 'phone' AND contact_alias.value IN ");
-            sql.bind_list(part);
+            sql.bind(team_id.to_owned()).push(" AND contact_alias.kind = ");
+            sql.bind(kind.as_str().to_owned()).push(" AND contact_alias.value IN ").bind_list(part);
             for row in sql.fetch(conn).await? {
-                found.insert((team_id.to_owned(), row.text("alias")?), from_row(&row)?);
+                let alias = Alias { kind: *kind, value: row.text("alias")? };
+                found.insert(alias, from_row(&row)?);
             }
         }
     }
     Ok(found)
+}
+
+/// The names of a contact.
+pub async fn aliases(conn: &mut Conn, contact_id: &str) -> sqlx::Result<Vec<Alias>> {
+    let mut sql = Sql::new("SELECT kind, value FROM contact_alias WHERE contact_id = ");
+    sql.bind(contact_id.to_owned()).push(" ORDER BY kind, value");
+    sql.fetch(conn)
+        .await?
+        .iter()
+        .map(|row| Ok(Alias { kind: row.word("kind")?, value: row.text("value")? }))
+        .collect()
 }
 
 /// Note that these contacts (id, name or empty) were heard from.
@@ -116,51 +156,38 @@ pub async fn touch(conn: &mut Conn, seen: &[(String, String)], now: Millis) -> s
     rows(
         conn,
         "UPDATE contact SET last_seen_at = v.column3, \
-         name = CASE WHEN contact.name = '' THEN v.column2 ELSE contact.name END FROM (VALUES",
+         name = CASE WHEN contact.name = '' THEN v.column2 ELSE contact.name END, \
+         name_key = CASE WHEN contact.name = '' THEN v.column4 ELSE contact.name_key END FROM (VALUES",
         ") AS v WHERE contact.id = v.column1",
         seen,
         |row, (id, name)| {
-            row.text(id).text(name).add(now);
+            row.text(id).text(name).add(now).text(name.to_lowercase());
         },
     )
     .await?;
     Ok(())
 }
 
-/// One contact with its tags.
+/// One contact with its tags; an id from before a merge finds who it is now.
 pub async fn get(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Option<Contact>> {
-    let mut sql = Sql::new("SELECT * FROM contact WHERE team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
-    let Some(row) = sql.fetch_one(conn).await? else { return Ok(None) };
-    let mut contact = from_row(&row)?;
+    let Some(mut contact) = row(conn, team_id, id).await? else {
+        let Some(now) = merge::contact_now(conn, team_id, id).await? else { return Ok(None) };
+        return Box::pin(get(conn, team_id, &now)).await;
+    };
     contact.tags = tags(conn, &[contact.id.clone()]).await?.remove(&contact.id).unwrap_or_default();
     Ok(Some(contact))
+}
+
+async fn row(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Option<Contact>> {
+    let mut sql = Sql::new("SELECT * FROM contact WHERE erased = 0 AND team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
+    sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
 }
 
 /// Contacts of any team, without tags: for jobs, which carry their team themselves.
 pub async fn by_ids(conn: &mut Conn, ids: &[String]) -> sqlx::Result<HashMap<String, Contact>> {
     let found = with_list(conn, "SELECT * FROM contact WHERE id IN", ids, "").await?;
     found.iter().map(|row| Ok((row.text("id")?, from_row(row)?))).collect()
-}
-
-/// A team's contacts in order of id, with their tags, after the one with id `after`.
-pub async fn list(
-    conn: &mut Conn,
-    team_id: &str,
-    after: &str,
-    limit: i64,
-) -> sqlx::Result<Vec<Contact>> {
-    let mut sql = Sql::new("SELECT * FROM contact WHERE team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND id > ").bind(after.to_owned());
-    sql.push(" ORDER BY id LIMIT ").bind(limit);
-    let mut contacts =
-        sql.fetch(conn).await?.iter().map(from_row).collect::<sqlx::Result<Vec<_>>>()?;
-    let ids: Vec<String> = contacts.iter().map(|contact| contact.id.clone()).collect();
-    let mut tags = tags(conn, &ids).await?;
-    for contact in &mut contacts {
-        contact.tags = tags.remove(&contact.id).unwrap_or_default();
-    }
-    Ok(contacts)
 }
 
 /// The contact of a phone number.
@@ -178,7 +205,7 @@ pub async fn by_phone(
     }
 }
 
-async fn tags(
+pub(super) async fn tags(
     conn: &mut Conn,
     ids: &[String],
 ) -> sqlx::Result<HashMap<String, Vec<(String, String)>>> {
@@ -225,14 +252,69 @@ pub async fn set_tag(
     Ok(())
 }
 
-pub async fn rename(conn: &mut Conn, team_id: &str, id: &str, name: &str) -> sqlx::Result<bool> {
-    let mut sql = Sql::new("UPDATE contact SET name = ");
-    sql.bind(name.to_owned())
-        .push(" WHERE team_id = ")
-        .bind(team_id.to_owned())
-        .push(" AND id = ")
-        .bind(id.to_owned());
+/// What to change of a contact; what is absent stays.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    pub name: Option<String>,
+    pub fields: Option<serde_json::Map<String, serde_json::Value>>,
+    pub profile_image: Option<String>,
+    pub blocked: Option<bool>,
+}
+
+/// Write a change; false where there is no such contact.
+pub async fn change(
+    conn: &mut Conn,
+    team_id: &str,
+    id: &str,
+    change: &Change,
+) -> sqlx::Result<bool> {
+    let mut sql = Sql::new("UPDATE contact SET team_id = team_id");
+    if let Some(name) = &change.name {
+        sql.push(", name = ").bind(name.clone()).push(", name_key = ").bind(name.to_lowercase());
+    }
+    if let Some(fields) = &change.fields {
+        sql.push(", fields = ").bind(fields_text(fields));
+    }
+    if let Some(image) = &change.profile_image {
+        sql.push(", profile_image = ").bind(image.clone());
+    }
+    if let Some(blocked) = change.blocked {
+        sql.push(", blocked = ").bind(i64::from(blocked));
+    }
+    sql.push(" WHERE team_id = ").bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
     Ok(sql.execute(conn).await? > 0)
+}
+
+/// Write what an import made of contacts. One entry per contact, please.
+pub async fn write(conn: &mut Conn, contacts: &[Contact]) -> sqlx::Result<()> {
+    rows(
+        conn,
+        "UPDATE contact SET name = v.column2, name_key = v.column3, opt_in = v.column4, fields = v.column5 \
+         FROM (VALUES",
+        ") AS v WHERE contact.id = v.column1",
+        contacts,
+        |row, contact| {
+            row.text(&contact.id).text(&contact.name).text(contact.name.to_lowercase());
+            row.text(contact.opt_in.as_str()).text(fields_text(&contact.fields));
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+/// Put tags (contact, tag, value). One entry per contact and tag, please.
+pub async fn set_tags(conn: &mut Conn, tags: &[(String, String, String)]) -> sqlx::Result<()> {
+    rows(
+        conn,
+        "INSERT INTO contact_tag (contact_id, tag, value) VALUES",
+        "ON CONFLICT (contact_id, tag) DO UPDATE SET value = excluded.value",
+        tags,
+        |row, (contact, tag, value)| {
+            row.text(contact).text(tag).text(value);
+        },
+    )
+    .await?;
+    Ok(())
 }
 
 /// Write whether the contact agreed; false where it was so already (or there is no such contact).

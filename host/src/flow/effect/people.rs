@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::flow::House;
 use crate::model::{Effect, Event, EventKind, OptIn};
+use crate::store::contact::Change;
 use crate::store::team::Numbers;
 use crate::store::{Conn, chat, contact};
 
@@ -24,9 +25,12 @@ pub async fn apply(
             contact::set_tag(conn, contact_id, tag, value.as_deref()).await?;
             Some((EventKind::CONTACT_UPDATED, contact_id, json!({ "tag": tag, "value": value })))
         }
-        Effect::Rename { contact_id, name } => contact::rename(conn, team_id, contact_id, name)
-            .await?
-            .then(|| (EventKind::CONTACT_UPDATED, contact_id, json!({ "name": name }))),
+        Effect::Rename { contact_id, name } => {
+            let change = Change { name: Some(name.clone()), ..Change::default() };
+            contact::change(conn, team_id, contact_id, &change)
+                .await?
+                .then(|| (EventKind::CONTACT_UPDATED, contact_id, json!({ "name": name })))
+        }
         Effect::Consent { contact_id, opt_in, reason } => {
             let kind = if *opt_in == OptIn::Out {
                 EventKind::CONTACT_OPTED_OUT

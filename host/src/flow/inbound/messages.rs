@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Context;
 
+use super::senders;
 use crate::flow::{House, conversations, record, send};
 use crate::model::{
-    Account, Chat, Contact, Content, Direction, Event, EventKind, InboundMessage, Message, Status,
+    Account, Chat, Content, Direction, Event, EventKind, InboundMessage, Message, Status,
 };
 use crate::store::job::Withdrawn;
 use crate::store::message::{NewMessage, Options};
@@ -23,13 +24,12 @@ pub async fn store(
     if items.is_empty() {
         return Ok((Vec::new(), None));
     }
-    let contacts = contacts_of(house, conn, items).await?;
+    let contacts = senders::of(house, conn, items).await?;
     let chats = chats_of(house, conn, items, &contacts).await?;
     let answered = answered(conn, items).await?;
     let mut new = Vec::with_capacity(items.len());
-    for (account, item) in items {
-        let contact = &contacts[&(account.team_id.clone(), item.from.clone())];
-        let chat = &chats[&(account.id.clone(), contact.id.clone())];
+    for ((account, item), contact) in items.iter().zip(&contacts) {
+        let chat = &chats[&(account.id.clone(), contact.clone())];
         let place = numbers.next(&account.team_id);
         let reply_to = answered
             .get(&(account.id.as_str(), item.reply_to.as_str()))
@@ -47,38 +47,17 @@ pub async fn store(
     Ok((lanes, withdrawn))
 }
 
-async fn contacts_of(
-    house: &House,
-    conn: &mut Conn,
-    items: &[(&Account, &InboundMessage)],
-) -> anyhow::Result<HashMap<(String, String), Contact>> {
-    let mut wanted = BTreeMap::new();
-    for (account, item) in items {
-        wanted.entry((account.team_id.clone(), item.from.clone())).or_insert_with(|| {
-            contact::Wanted {
-                team_id: account.team_id.clone(),
-                phone: item.from.clone(),
-                name: without_nul(&item.name),
-                new_id: house.clock.id("con"),
-                now: house.clock.now(),
-            }
-        });
-    }
-    Ok(contact::ensure(conn, &wanted.into_values().collect::<Vec<_>>()).await?)
-}
-
 async fn chats_of(
     house: &House,
     conn: &mut Conn,
     items: &[(&Account, &InboundMessage)],
-    contacts: &HashMap<(String, String), Contact>,
+    contacts: &[String],
 ) -> anyhow::Result<HashMap<(String, String), Chat>> {
     let mut wanted = BTreeMap::new();
-    for (account, item) in items {
-        let contact = &contacts[&(account.team_id.clone(), item.from.clone())];
+    for ((account, _), contact) in items.iter().zip(contacts) {
         wanted
-            .entry((account.id.clone(), contact.id.clone()))
-            .or_insert_with(|| new_chat(house, account, &contact.id));
+            .entry((account.id.clone(), contact.clone()))
+            .or_insert_with(|| new_chat(house, account, contact));
     }
     Ok(chat::ensure(conn, &wanted.into_values().collect::<Vec<_>>()).await?)
 }
@@ -90,10 +69,7 @@ pub fn new_chat(house: &House, account: &Account, contact_id: &str) -> Chat {
         team_id: account.team_id.clone(),
         account_id: account.id.clone(),
         contact_id: contact_id.to_owned(),
-        unread: 0,
-        assigned: String::new(),
-        last_message_at: 0,
-        last_inbound_at: 0,
+        ..Chat::default()
     }
 }
 
@@ -164,7 +140,7 @@ fn storable(content: &Content) -> Content {
     serde_json::from_str(&text.replace("\\u0000", "")).unwrap_or_else(|_| Content::text("…"))
 }
 
-fn without_nul(text: &str) -> String {
+pub(super) fn without_nul(text: &str) -> String {
     text.replace('\0', "")
 }
 
@@ -172,17 +148,13 @@ async fn touch(
     conn: &mut Conn,
     house: &House,
     items: &[(&Account, &InboundMessage)],
-    contacts: &HashMap<(String, String), Contact>,
+    contacts: &[String],
     new: &[NewMessage],
 ) -> anyhow::Result<()> {
-    let names: BTreeMap<String, String> = items
+    let names: BTreeMap<String, String> = contacts
         .iter()
-        .map(|(account, item)| {
-            (
-                contacts[&(account.team_id.clone(), item.from.clone())].id.clone(),
-                without_nul(&item.name),
-            )
-        })
+        .zip(items)
+        .map(|(contact, (_, item))| (contact.clone(), without_nul(&item.name)))
         .collect();
     contact::touch(conn, &names.into_iter().collect::<Vec<_>>(), house.clock.now()).await?;
     let mut touches: BTreeMap<&str, chat::Touch> = BTreeMap::new();

@@ -4,6 +4,7 @@
 //! that is gone is dropped with a line in the log, since no repeat would ever succeed.
 
 mod messages;
+mod senders;
 mod statuses;
 
 use std::collections::HashMap;

@@ -101,6 +101,7 @@ fn both(granted: &Grants, asked: &Grants) -> Grants {
         state: granted.state && asked.state,
         contacts: less(granted.contacts, asked.contacts),
         chats: less(granted.chats, asked.chats),
+        templates: granted.templates && asked.templates,
         events: granted.events && asked.events,
         hosts: asked
             .hosts

@@ -24,6 +24,7 @@ use super::House;
 use super::batch::Batcher;
 use super::media;
 use super::rules::{self, Case, Refused, quota};
+use super::templates;
 use crate::channel::{Channel, Outgoing, Signal};
 use crate::model::{Account, JobKind, Millis, Status};
 use crate::store::job::{Job, Wanted};
@@ -274,7 +275,7 @@ impl Outbox {
             Next::GiveUp => return Ok(Left::in_doubt()),
             Next::Resend => sendable.message.possible_duplicate = true,
         }
-        let mut checked = self.check(account, &sendable);
+        let mut checked = self.check(account, &sendable).await?;
         if checked.is_ok() {
             checked = quota::at_send(&self.house, account, &sendable).await?;
         }
@@ -328,16 +329,23 @@ impl Outbox {
     }
 
     /// The rules again, as things stand now.
-    fn check(&self, account: &Account, sendable: &Sendable) -> Result<(), Refused> {
-        rules::check(&Case {
+    async fn check(
+        &self,
+        account: &Account,
+        sendable: &Sendable,
+    ) -> anyhow::Result<Result<(), Refused>> {
+        let content = &sendable.message.content;
+        let template = templates::to_send(&self.house, account, content).await?;
+        Ok(rules::check(&Case {
             account,
             chat: Some(&sendable.chat),
             contact: Some(&sendable.contact),
-            content: &sendable.message.content,
+            content,
+            template: template.as_ref(),
             opt_out_notice: sendable.opt_out_notice,
             due_at: sendable.message.due_at,
             now: self.house.clock.now(),
-        })
+        }))
     }
 
     async fn hand_over(

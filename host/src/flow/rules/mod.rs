@@ -4,8 +4,10 @@
 //! function and writes rows of its own.
 
 pub mod quota;
+mod template;
+pub mod window;
 
-use crate::model::{Account, AccountState, Chat, Contact, Content, Millis, OptIn};
+use crate::model::{Account, AccountState, Chat, Contact, Content, Millis, OptIn, Template};
 
 /// Why a message may not be sent: a stable code, and what to do.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -29,6 +31,8 @@ pub struct Case<'a> {
     /// Absent: nobody has met this customer yet.
     pub contact: Option<&'a Contact>,
     pub content: &'a Content,
+    /// What the team's template of that name says, where the content is one.
+    pub template: Option<&'a Template>,
     /// It tells the contact that it was opted out, and may leave all the same.
     pub opt_out_notice: bool,
     pub due_at: Millis,
@@ -42,7 +46,17 @@ pub fn check(case: &Case<'_>) -> Result<(), Refused> {
         return Ok(());
     }
     account(case)?;
-    consent(case)
+    blocked(case)?;
+    consent(case)?;
+    window::window(case)?;
+    template::template(case)
+}
+
+fn blocked(case: &Case<'_>) -> Result<(), Refused> {
+    if case.contact.is_some_and(|contact| contact.blocked) {
+        return Err(refuse("blocked", "this contact is blocked: unblock it first"));
+    }
+    Ok(())
 }
 
 fn account(case: &Case<'_>) -> Result<(), Refused> {

@@ -18,4 +18,5 @@ pub mod messages;
 pub mod plugins;
 pub mod queue;
 pub mod team;
+pub mod templates;
 pub mod users;

@@ -6,12 +6,13 @@ use axum::extract::{Path, State};
 use serde_json::{Map, Value, json};
 
 use crate::channel::sandbox::Incoming;
-use crate::model::Content;
+use crate::model::{Alias, Content};
 
 use super::{Refusal, Shared, account, phone_number};
 
 /// `POST /sandbox/accounts/{account}/incoming` with `{"from", "type", <type>}` and, where wanted,
-/// `name`, `reply_to` (the network's id), `referral` (`source_type`) and `id` (the same one twice is the same message).
+/// `name`, `aliases` (`[{"kind":"lid","value":"…"}]`), `reply_to` (the network's id), `referral`
+/// (`source_type`) and `id` (the same one twice is the same message).
 /// Answers `{"id"}` once the message is committed.
 pub(super) async fn write(
     State(house): State<Shared>,
@@ -32,7 +33,19 @@ pub(super) fn parse(body: Value) -> Result<Incoming, Refusal> {
             "give an object such as {\"from\":\"+15550100123\",\"type\":\"text\",\"text\":\"hi\"}",
         ));
     };
-    let from = phone_number(&take(&mut body, "from")?.unwrap_or_default(), "from")?;
+    let aliases: Vec<Alias> = match body.remove("aliases") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(aliases) => serde_json::from_value(aliases)
+            .map_err(|error| Refusal::invalid(format!("aliases: {error}")))?,
+    };
+    if aliases.len() > 8 || aliases.iter().any(|alias| alias.value.len() > 128) {
+        return Err(Refusal::invalid("aliases: at most 8, of at most 128 bytes each"));
+    }
+    let from = match take(&mut body, "from")? {
+        // A network may tell only other names of a customer.
+        None if !aliases.is_empty() => String::new(),
+        from => phone_number(&from.unwrap_or_default(), "from")?,
+    };
     let name = take(&mut body, "name")?.unwrap_or_default();
     let reply_to = take(&mut body, "reply_to")?.unwrap_or_default();
     let provider_id = take(&mut body, "id")?.filter(|id| !id.is_empty());
@@ -51,7 +64,7 @@ pub(super) fn parse(body: Value) -> Result<Incoming, Refusal> {
         return Err(Refusal::invalid("name, reply_to and id: at most 256 bytes each"));
     }
     let content = content(body)?;
-    Ok(Incoming { from, name, content, reply_to, referral, provider_id })
+    Ok(Incoming { from, aliases, name, content, reply_to, referral, provider_id })
 }
 
 fn content(body: Map<String, Value>) -> Result<Content, Refusal> {
@@ -64,7 +77,7 @@ fn content(body: Map<String, Value>) -> Result<Content, Refusal> {
     };
     if let Some(unknown) = body.keys().find(|key| *key != "type" && **key != kind) {
         return Err(Refusal::invalid(format!(
-            "{unknown}: unknown for a message of type {kind:?}; it has from, name, reply_to, id, type and {kind}"
+            "{unknown}: unknown for a message of type {kind:?}; it has from, aliases, name, reply_to, id, type and {kind}"
         )));
     }
     let content: Content = serde_json::from_value(Value::Object(body))

@@ -7,6 +7,7 @@ mod incoming;
 mod page;
 mod refusal;
 mod stream;
+mod templates;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +20,7 @@ use tokio::sync::watch;
 
 use crate::channel::sandbox::Sandbox;
 use crate::clock::Clock;
-use crate::model::{Account, Message};
+use crate::model::{Account, Message, TemplateStatus};
 use refusal::Refusal;
 
 /// What the pretend phones need of the house around them.
@@ -46,6 +47,14 @@ pub trait House: Send + Sync + 'static {
         phone: &str,
         limit: i64,
     ) -> anyhow::Result<Vec<Message>>;
+
+    /// What the reviewer says of a template; false where none of that id was submitted.
+    async fn decide_template(
+        &self,
+        template_id: &str,
+        status: TemplateStatus,
+        reason: &str,
+    ) -> anyhow::Result<bool>;
 }
 
 type Shared = Arc<dyn House>;
@@ -69,6 +78,7 @@ pub fn routes<S: Clone + Send + Sync + 'static>(house: Arc<dyn House>) -> Router
         .route("/sandbox/accounts/{account}/scan", post(accounts::scan))
         .route("/sandbox/accounts/{account}/history", put(history::set))
         .route("/sandbox/accounts/{account}/chats/{phone}/stream", get(stream::chat))
+        .route("/sandbox/templates/{template}", put(templates::decide))
         .with_state(house)
 }
 

@@ -4,13 +4,11 @@ use super::super::bindings::switchboard::plugin::chats::{Entry, Host, Line};
 use super::super::bindings::switchboard::plugin::types::Error;
 use super::super::manifest::Access;
 use super::super::run::{Halt, Run, answer, check_optional_text, check_text};
-use crate::model::{Chat, Effect, Message, Millis};
+use crate::model::{Effect, Message};
 
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
 
 const MAX_LIST: u32 = 100;
-/// Any message may be sent for so long after the customer's last one.
-const WINDOW: Millis = 24 * 60 * 60 * 1000;
 /// Who answers when a chat was handed over and nobody is named yet.
 const SOME_HUMAN: &str = "human";
 
@@ -60,7 +58,7 @@ impl Run {
                 _ => {}
             }
         }
-        let window_until = self.window_until(&chat);
+        let window_until = self.call.host.window_until(&chat).await?;
         Ok(Entry {
             json: serde_json::to_string(&chat).unwrap_or_default(),
             id: chat.id,
@@ -70,12 +68,6 @@ impl Run {
             assigned: chat.assigned,
             window_until: u64::try_from(window_until).unwrap_or(0),
         })
-    }
-
-    /// Until when the chat is open, counted from the customer's last message; 0 where closed.
-    fn window_until(&self, chat: &Chat) -> Millis {
-        let until = chat.last_inbound_at.saturating_add(WINDOW);
-        if chat.last_inbound_at > 0 && until > self.clock.now() { until } else { 0 }
     }
 
     async fn chat_history(

@@ -159,7 +159,7 @@ impl Run {
         self.require("messaging = true", |grants| grants.messaging)
     }
 
-    async fn send_content(
+    pub(super) async fn send_content(
         &mut self,
         to: String,
         content: Content,

@@ -10,6 +10,7 @@ mod log;
 mod messaging;
 mod secrets;
 mod state;
+mod templates;
 mod timers;
 
 use wasmtime::component::{HasSelf, Linker};

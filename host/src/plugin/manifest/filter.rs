@@ -46,8 +46,8 @@ impl On {
             | EventKind::USAGE_LOW
             | EventKind::USAGE_EXHAUSTED
             | EventKind::CONTACT_OPTED_IN
-            | EventKind::CONTACT_OPTED_OUT => Self::Account,
-            "template.status" => Self::Account,
+            | EventKind::CONTACT_OPTED_OUT
+            | EventKind::TEMPLATE_STATUS => Self::Account,
             _ => Self::Event,
         }
     }

@@ -14,6 +14,8 @@ pub struct Grants {
     pub state: bool,
     pub contacts: Access,
     pub chats: Access,
+    /// May read the team's templates; to send one it needs `messaging`.
+    pub templates: bool,
     /// May emit events of its own.
     pub events: bool,
     /// Where its outgoing HTTP may go.
@@ -61,6 +63,7 @@ impl Grants {
         say(self.contacts == Access::Write, "read and change contacts, their tags and opt-ins");
         say(self.chats == Access::Read, "read chats and their history");
         say(self.chats == Access::Write, "read chats and hand them over to people");
+        say(self.templates, "read your templates");
         say(self.events, "emit events to other plugins and your endpoints");
         words.extend(self.hosts.iter().map(|host| format!("call {host} over HTTP")));
         words.extend(self.reveal.iter().map(|name| format!("see the secret {name:?} itself")));
@@ -81,6 +84,7 @@ impl Grants {
             state: asked.state && !self.state,
             contacts: beyond(self.contacts, asked.contacts),
             chats: beyond(self.chats, asked.chats),
+            templates: asked.templates && !self.templates,
             events: asked.events && !self.events,
             hosts: hosts.cloned().collect(),
             reveal: reveal.cloned().collect(),

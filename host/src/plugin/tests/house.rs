@@ -3,7 +3,6 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::model::OptIn;
 
 /// Everything that a plugin may read.
 #[derive(Default)]
@@ -56,14 +55,9 @@ impl Host for House {
 
     async fn contact(&self, team_id: &str, contact_id: &str) -> anyhow::Result<Option<Contact>> {
         Ok((contact_id == "con_1").then(|| Contact {
-            id: contact_id.to_owned(),
-            team_id: team_id.to_owned(),
             name: "A customer".to_owned(),
-            phone: "+15550001".to_owned(),
-            opt_in: OptIn::Unknown,
             tags: vec![("old".to_owned(), String::new())],
-            first_seen_at: NOON,
-            last_seen_at: NOON,
+            ..Contact::new(contact_id.to_owned(), team_id, "+15550001", NOON)
         }))
     }
 
@@ -73,10 +67,9 @@ impl Host for House {
             team_id: team_id.to_owned(),
             account_id: chat_id.replace("cht", "acc"),
             contact_id: chat_id.replace("cht", "con"),
-            unread: 0,
-            assigned: String::new(),
             last_message_at: NOON,
             last_inbound_at: if chat_id == "cht_1" { NOON } else { 0 },
+            ..Chat::default()
         }))
     }
 
@@ -86,6 +79,24 @@ impl Host for House {
 
     async fn history(&self, _: &str, _: &str, _: &str, _: i64) -> anyhow::Result<Vec<Message>> {
         Ok(Vec::new())
+    }
+
+    async fn window_until(&self, chat: &Chat) -> anyhow::Result<Millis> {
+        Ok(if chat.last_inbound_at > 0 { chat.last_inbound_at + 86_400_000 } else { 0 })
+    }
+
+    async fn templates(
+        &self,
+        _: &str,
+        _: Option<TemplateStatus>,
+        _: &str,
+        _: i64,
+    ) -> anyhow::Result<Vec<Template>> {
+        Ok(Vec::new())
+    }
+
+    async fn template(&self, _: &str, _: &str, _: &str) -> anyhow::Result<Option<Template>> {
+        Ok(None)
     }
 
     async fn secret(&self, _: &str, name: &str) -> anyhow::Result<Option<String>> {

@@ -331,3 +331,10 @@ pub async fn unpark(
     sql.bind(team_id.to_owned()).push(" AND stage = ").bind(install_id.to_owned());
     sql.execute(conn).await
 }
+
+/// Whether there is a job about a subject.
+pub async fn exists(conn: &mut Conn, subject_id: &str) -> sqlx::Result<bool> {
+    let mut sql = Sql::new("SELECT 1 AS found FROM job WHERE subject_id = ");
+    sql.bind(subject_id.to_owned()).push(" LIMIT 1");
+    Ok(sql.fetch_one(conn).await?.is_some())
+}

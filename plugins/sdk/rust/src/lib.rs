@@ -30,6 +30,7 @@ pub mod log;
 pub mod messaging;
 pub mod secrets;
 pub mod state;
+pub mod templates;
 pub mod timers;
 pub mod words;
 
@@ -56,7 +57,7 @@ pub mod prelude {
     pub use crate::{
         Error, Event, Failure, Message, Result, Timer, Webhook, WebhookReply, buttons, chats,
         config, contacts, debug, delivery, error, events, http, info, list, messaging, reply,
-        secrets, send, send_after, state, text, timers, typing, warn, words,
+        secrets, send, send_after, state, templates, text, timers, typing, warn, words,
     };
     pub use std::time::Duration;
 }

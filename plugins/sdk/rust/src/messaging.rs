@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::bindings::base::switchboard::plugin::messaging as host;
 pub use crate::bindings::base::switchboard::plugin::messaging::{Button, Options, Row};
+use crate::bindings::base::switchboard::plugin::templates;
 use crate::{Error, Event, Message, Timer, delivery};
 
 /// Whom a message goes to: the chat of an event, a chat's id, or a phone number (`"+15550001"`).
@@ -171,9 +172,18 @@ enum Body {
     Buttons { text: String, buttons: Vec<Button> },
     List { text: String, button: String, rows: Vec<Row> },
     Json(String),
+    Template { name: String, language: String, parameters: Vec<(String, String)> },
 }
 
 impl Draft {
+    pub(crate) fn template(
+        name: String,
+        language: String,
+        parameters: Vec<(String, String)>,
+    ) -> Self {
+        Self::new(Body::Template { name, language, parameters })
+    }
+
     fn new(body: Body) -> Self {
         let options = Options {
             due_at: None,
@@ -239,6 +249,9 @@ impl Draft {
             Body::Buttons { text, buttons } => host::send_buttons(to, text, buttons, options),
             Body::List { text, button, rows } => host::send_list(to, text, button, rows, options),
             Body::Json(json) => host::send(to, json, options),
+            Body::Template { name, language, parameters } => {
+                templates::send(to, name, language, parameters, options)
+            }
         }
     }
 }

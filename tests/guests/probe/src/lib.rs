@@ -11,6 +11,8 @@
 //! | `fail`, `fail-twice`, `retry N`, `reject` | an error; one for two attempts; asks for N ms; gives up |
 //! | `timer MS NAME [PAYLOAD]`, `cron EXPR`, `timers`, `cancel-timer NAME` | timers of the chat |
 //! | `tag K V`, `opt-out`, `opt-in`, `handover`, `handback` | the contact and the chat |
+//! | `templates`, `template NAME LANGUAGE [VALUE,…]` | lists those that are approved; sends one |
+//! | `window` | whether the chat's window is open |
 //! | `emit NAME [JSON]`, `stop`, `config`, `secret NAME`, `reveal NAME`, `http URL` | the rest |
 //! | `trap`, `loop`, `memory`, `stack`, `stack-memory`, `sleep`, `flood-effects`, `flood-calls`, `flood-logs` | harm |
 //!
@@ -96,6 +98,23 @@ fn answer(event: &Message, word: &str, rest: &str) -> Result<Option<String>, Err
         "tag" => return contacts::tag(&event.contact, first, last).map(|()| None),
         "opt-out" => return contacts::opt_out(&event.contact, "asked by a test").map(|()| None),
         "opt-in" => return contacts::opt_in(&event.contact, "asked by a test").map(|()| None),
+        "templates" => {
+            let approved = templates::list("approved", "", 100)?;
+            let names: Vec<String> = approved
+                .into_iter()
+                .map(|it| format!("{} {} {}", it.name, it.language, it.parameters.join("+")))
+                .collect();
+            format!("templates {}", names.join(","))
+        }
+        "template" => {
+            let (language, values) = split(last);
+            let values = values.split(',').filter(|value| !value.is_empty());
+            return templates::template(first, language).values(values).send(event).map(|_| None);
+        }
+        "window" => {
+            let until = chats::get(event)?.window_until;
+            (if until > delivery::now() { "open" } else { "closed" }).to_owned()
+        }
         "handover" => return chats::hand_over(event, "asked by a test").map(|()| None),
         "handback" => return chats::hand_back(event).map(|()| None),
         "emit" => {

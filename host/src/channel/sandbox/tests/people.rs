@@ -6,6 +6,7 @@ use super::*;
 async fn a_customer_s_message_is_accepted_only_once_the_host_has_it() {
     let rig = rig(true);
     let hello = || Incoming {
+        aliases: Vec::new(),
         from: "+15550199".into(),
         name: "Ana".into(),
         content: Content::text("hi"),

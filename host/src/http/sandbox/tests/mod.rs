@@ -117,6 +117,10 @@ impl Memory {
 
 #[async_trait]
 impl House for Memory {
+    async fn decide_template(&self, _: &str, _: TemplateStatus, _: &str) -> anyhow::Result<bool> {
+        Ok(false)
+    }
+
     fn clock(&self) -> &Clock {
         &self.clock
     }
