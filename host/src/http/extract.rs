@@ -27,6 +27,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             // A list would fill an object's fields in their order.
             return Err(ApiError::invalid("the body is a list: give an object"));
         }
+        // A list would be read as the fields of an object in their order.
+        if whole.trim_ascii_start().starts_with(b"[") {
+            return Err(ApiError::invalid("give a JSON object"));
+        }
         if whole.is_empty() {
             // No body says what an empty object says.
             let body = serde_json::from_slice(b"{}");
