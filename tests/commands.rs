@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::{Value, json};
+use switchboard::clock::Clock;
 use tempfile::TempDir;
 
 use crate::identity::{PASSWORD, log_in};
@@ -208,7 +209,8 @@ both! {
         let refusal = place.fails(&args.iter().map(String::as_str).collect::<Vec<_>>());
         assert!(refusal.contains("not_found"), "{refusal}");
 
-        let at = "2099-01-01T00:00:00Z";
+        let hour = chrono::DateTime::from_timestamp_millis(Clock::system().now() + 3_600_000);
+        let at = &hour.expect("a moment").to_rfc3339();
         let sent = json(&["message", "send", "+15550100123", "Hello", "--account", account, "--at", at, "--id", "once"]);
         let again = json(&["message", "send", "+15550100123", "Hello", "--account", account, "--at", at, "--id", "once"]);
         assert_eq!(sent["id"], again["id"]);

@@ -15,7 +15,7 @@ use crate::support::{Client, Database, On, eventually, plugin_file};
 pub type Setting = (&'static str, &'static str);
 
 /// The settings of all crash tests that differ from the defaults.
-const SETTINGS: [Setting; 9] = [
+const SETTINGS: [Setting; 10] = [
     // A kill is not the event's fault: it must not end in the dead letters.
     ("SWITCHBOARD_DELIVERY__ATTEMPTS", "1000000"),
     ("SWITCHBOARD_OUTBOX__ATTEMPTS", "1000000"),
@@ -26,6 +26,7 @@ const SETTINGS: [Setting; 9] = [
     // Long enough for many a kill to fall between a call and its answer.
     ("SWITCHBOARD_SANDBOX__LATENCY", "5"),
     ("SWITCHBOARD_LIMITS__REQUESTS_PER_MINUTE", "100000000"),
+    ("SWITCHBOARD_LIMITS__MESSAGES_PER_DAY", "0"),
     ("SWITCHBOARD_LOG__FILTER", "warn"),
 ];
 

@@ -21,6 +21,11 @@ impl Operation {
         format!("{} {}", self.method, self.path)
     }
 
+    /// The part of the API that it belongs to.
+    pub fn tag(&self) -> &str {
+        self.told["tags"][0].as_str().unwrap_or_default()
+    }
+
     /// Whether everybody may call it.
     pub fn is_public(&self) -> bool {
         self.told["security"].as_array().is_none_or(Vec::is_empty)

@@ -125,6 +125,7 @@ pub async fn host(clock: Clock) -> Result<(Running, tempfile::TempDir)> {
     let mut config = Config { data: folder.path().to_owned(), ..Config::default() };
     config.server.listen = "127.0.0.1:0".to_owned();
     config.limits.requests_per_minute = 0;
+    config.limits.messages_per_day = 0;
     config.notify.allow = vec!["127.0.0.0/8".parse()?];
     Ok((App::start(config, clock).await?, folder))
 }

@@ -23,6 +23,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         if holds_nul(&whole) {
             return Err(ApiError::invalid("a text holds a NUL (\\u0000): leave it out"));
         }
+        if whole.trim_ascii_start().starts_with(b"[") {
+            // A list would fill an object's fields in their order.
+            return Err(ApiError::invalid("the body is a list: give an object"));
+        }
+        // A list would be read as the fields of an object in their order.
+        if whole.trim_ascii_start().starts_with(b"[") {
+            return Err(ApiError::invalid("give a JSON object"));
+        }
         if whole.is_empty() {
             // No body says what an empty object says.
             let body = serde_json::from_slice(b"{}");
@@ -42,6 +50,20 @@ fn holds_nul(json: &[u8]) -> bool {
         before % 2 == 0
     };
     json.windows(NUL.len()).enumerate().filter(|(_, part)| *part == NUL).any(|part| found(&part))
+}
+
+/// Whether what the percents stand for is UTF-8.
+fn is_text(encoded: &str) -> bool {
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let mut rest = encoded.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
+        let code = code.and_then(|two| u8::from_str_radix(two, 16).ok());
+        let code = code.filter(|_| *first == b'%');
+        bytes.push(code.unwrap_or(*first));
+        rest = if code.is_some() { &after[2..] } else { after };
+    }
+    std::str::from_utf8(&bytes).is_ok()
 }
 
 /// Nor does a part of an address hold one.
@@ -73,7 +95,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        no_nul(parts.uri.query().unwrap_or_default())?;
+        let written = parts.uri.query().unwrap_or_default();
+        no_nul(written)?;
+        if !is_text(written) {
+            return Err(ApiError::invalid("the query is not UTF-8"));
+        }
         let axum::extract::Query(query) =
             axum::extract::Query::from_request_parts(parts, state).await?;
         Ok(Self(query))

@@ -58,8 +58,6 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
     use ApiScope::*;
     let upload = DefaultBodyLimit::max(house.config.plugins.max_size);
     let file = DefaultBodyLimit::max(MAX_IMPORT);
-    // A bulk send names many recipients.
-    let many = DefaultBodyLimit::max(bulk::MAX_BODY);
     let table: Vec<(ApiScope, UtoipaMethodRouter<Arc<House>>)> = vec![
         (AccountsRead, routes!(accounts::list)),
         (AccountsWrite, routes!(accounts::create)),
@@ -94,7 +92,7 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
         (MessagesSend, routes!(messages::cancel)),
         (MessagesSend, routes!(messages::change::retry)),
         (MessagesSend, routes!(messages::change::mark_read)),
-        (MessagesSend, routes!(bulk::create).layer(many)),
+        (MessagesSend, routes!(bulk::create)),
         (MessagesRead, routes!(bulk::list)),
         (MessagesRead, routes!(bulk::get)),
         (MessagesRead, routes!(bulk::recipients)),

@@ -11,12 +11,12 @@ mod hold;
 mod pace;
 mod retry;
 mod settle;
+mod signs;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::stream::{self, StreamExt};
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -25,11 +25,11 @@ use super::batch::Batcher;
 use super::media;
 use super::rules::{self, Case, Refused, quota};
 use super::templates;
-use crate::channel::{Channel, Outgoing, Signal};
+use crate::channel::{Channel, Outgoing};
 use crate::model::{Account, JobKind, Millis, Status};
 use crate::store::job::{Job, Wanted};
 use crate::store::message::Sendable;
-use crate::store::{account, account_day, contact, job, message};
+use crate::store::{account, account_day, job, message};
 use doubt::{Next, Stage};
 use hold::Allowance;
 use pace::{Paces, varied};
@@ -380,16 +380,6 @@ impl Outbox {
         })
     }
 
-    /// Let the customer see "typing…" for a moment, or until we are told to stop.
-    async fn show_typing(&self, account: &Account, channel: &dyn Channel, to: &str) {
-        if channel.signal(account, to, &Signal::Typing).await.is_ok() {
-            tokio::select! {
-                () = self.house.clock.sleep(self.house.config.outbox.typing) => {}
-                () = self.stop.cancelled() => {}
-            }
-        }
-    }
-
     /// Whether this node still sends for the account, and the account is still open. The messages of
     /// one claim may take longer than a sender's lease.
     async fn stay_sender(&self, account: &Account) -> anyhow::Result<bool> {
@@ -402,30 +392,5 @@ impl Outbox {
             account::keep_sender(&self.house.store, &account.id, now + SENDER_LEASE).await?;
         self.kept().insert(account.id.clone(), if stays { now } else { 0 });
         Ok(stays)
-    }
-
-    async fn signal(
-        &self,
-        account: &Account,
-        channel: &dyn Channel,
-        job: &Job,
-    ) -> anyhow::Result<()> {
-        let payload: Value = serde_json::from_str(&job.payload)?;
-        let word = |name: &str| payload[name].as_str().unwrap_or_default().to_owned();
-        let mut conn = self.house.store.read().await?;
-        let Some(contact) = contact::get(&mut conn, &job.team_id, &word("contact_id")).await?
-        else {
-            return Ok(());
-        };
-        drop(conn);
-        let signal = if word("signal") == "read" {
-            Signal::Read(word("provider_id"))
-        } else {
-            Signal::Typing
-        };
-        if let Err(error) = channel.signal(account, &contact.phone, &signal).await {
-            tracing::debug!(%error, "a sign was lost");
-        }
-        Ok(())
     }
 }

@@ -77,7 +77,7 @@ pub struct BusinessAccountList {
 }
 
 /// List business account, oldest first.
-#[utoipa::path(get, path = "/business-accounts", tag = "accounts", operation_id = "list_business_accounts", responses((status = 200, description = "A page of them", body = BusinessAccountList)))]
+#[utoipa::path(get, path = "/business-accounts", tag = "accounts", operation_id = "list_business_accounts", params(Page), responses((status = 200, description = "A page of them", body = BusinessAccountList)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::flow::install;
 use crate::flow::{House, notify, record};
@@ -104,7 +104,7 @@ pub struct DeadLetterList {
     pagination: Pagination,
 }
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct DeadLetterQuery {
@@ -118,7 +118,7 @@ pub struct DeadLetterQuery {
 }
 
 /// List dead letters
-#[utoipa::path(get, path = "/dead-letters", tag = "dead letters", responses((status = 200, description = "Oldest first", body = DeadLetterList)))]
+#[utoipa::path(get, path = "/dead-letters", tag = "dead letters", params(DeadLetterQuery), responses((status = 200, description = "Oldest first", body = DeadLetterList)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,

@@ -77,7 +77,7 @@ pub struct DepartmentList {
 }
 
 /// List department, oldest first.
-#[utoipa::path(get, path = "/departments", tag = "accounts", operation_id = "list_departments", responses((status = 200, description = "A page of them", body = DepartmentList)))]
+#[utoipa::path(get, path = "/departments", tag = "accounts", operation_id = "list_departments", params(Page), responses((status = 200, description = "A page of them", body = DepartmentList)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,

@@ -11,7 +11,7 @@ use axum::response::sse::{self, KeepAlive};
 use axum::response::{IntoResponse, Response, Sse};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::flow::{House, notify};
 use crate::http::auth::Caller;
@@ -21,7 +21,7 @@ use crate::http::openapi::Refusal;
 use crate::model::Event;
 use crate::store::event::{self, Interest};
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct After {
@@ -70,6 +70,7 @@ pub struct EventList {
 /// the oldest one to go on from.
 #[utoipa::path(
     get, path = "/events", tag = "events", params(
+        After,
         ("Last-Event-ID" = Option<String>, Header, description = "When following: the last id seen"),
     ),
     responses(

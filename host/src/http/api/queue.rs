@@ -184,7 +184,6 @@ pub struct QueuedMessageList {
     get,
     path = "/accounts/{id}/queue/messages",
     tag = "queue",
-    params(Page),
     responses((status = 200, description = "A page of what waits", body = QueuedMessageList))
 )]
 pub async fn messages(

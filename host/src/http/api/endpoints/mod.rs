@@ -203,7 +203,7 @@ pub struct EndpointList {
 }
 
 /// List endpoints
-#[utoipa::path(get, path = "/endpoints", tag = "endpoints", responses((status = 200, description = "Oldest first", body = EndpointList)))]
+#[utoipa::path(get, path = "/endpoints", tag = "endpoints", params(Page), responses((status = 200, description = "Oldest first", body = EndpointList)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,

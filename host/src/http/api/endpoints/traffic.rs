@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::{hold, own};
 use crate::flow::{House, notify};
@@ -58,7 +58,7 @@ pub struct AttemptList {
     pagination: Pagination,
 }
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AttemptQuery {
@@ -76,7 +76,7 @@ pub struct AttemptQuery {
 }
 
 /// List an endpoint's attempts
-#[utoipa::path(get, path = "/endpoints/{id}/attempts", tag = "endpoints", responses((status = 200, description = "Oldest first", body = AttemptList)))]
+#[utoipa::path(get, path = "/endpoints/{id}/attempts", tag = "endpoints", params(AttemptQuery), responses((status = 200, description = "Oldest first", body = AttemptList)))]
 pub async fn attempts(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -258,7 +258,7 @@ pub struct ResendList {
 }
 
 /// List an endpoint's resends
-#[utoipa::path(get, path = "/endpoints/{id}/resends", tag = "endpoints", responses((status = 200, description = "Oldest first", body = ResendList)))]
+#[utoipa::path(get, path = "/endpoints/{id}/resends", tag = "endpoints", params(Page), responses((status = 200, description = "Oldest first", body = ResendList)))]
 pub async fn resends(
     State(house): State<Arc<House>>,
     caller: Caller,
