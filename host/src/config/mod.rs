@@ -1,5 +1,8 @@
 //! The settings: `config.default.toml`, then a file, then `SWITCHBOARD_*` from the environment.
 
+mod billing;
+mod media;
+
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
@@ -7,10 +10,13 @@ use figment::providers::{Env, Format, Toml};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Bracket, Millis, Tier};
+use crate::model::Millis;
+
+pub use billing::{Billing, Conversations, Terms, Tiers};
+pub use media::{Media, MediaType, MediaTypes};
 
 /// The documentation of every setting, and its default.
-pub const DEFAULTS: &str = include_str!("../config.default.toml");
+pub const DEFAULTS: &str = include_str!("../../config.default.toml");
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -190,113 +196,6 @@ pub struct Identity {
     pub refresh_token: Millis,
     pub password_attempts: u32,
     pub setup_link: Millis,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Billing {
-    pub currency: String,
-    pub decimals: u32,
-    pub default_tier: Tier,
-    pub usage_low: i64,
-    pub tiers: Tiers,
-    pub conversations: Conversations,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Media {
-    pub url: String,
-    pub fetch_timeout: Millis,
-    pub allow: Vec<IpNet>,
-    pub unused_days: i64,
-    pub types: MediaTypes,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tiers {
-    pub unlimited_msg_chat_history: Terms,
-    pub unlimited_msg_no_chat_history: Terms,
-    pub limited_msg_no_chat_history: Terms,
-}
-
-/// What a tier allows and costs.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Terms {
-    pub messages: i64,
-    pub history: i64,
-    pub prices: Vec<Bracket>,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Conversations {
-    pub free: i64,
-    pub business_initiated: i64,
-    pub user_initiated: i64,
-}
-
-impl Billing {
-    pub fn terms(&self, tier: Tier) -> &Terms {
-        match tier {
-            Tier::UnlimitedMsgChatHistory => &self.tiers.unlimited_msg_chat_history,
-            Tier::UnlimitedMsgNoChatHistory => &self.tiers.unlimited_msg_no_chat_history,
-            Tier::LimitedMsgNoChatHistory => &self.tiers.limited_msg_no_chat_history,
-        }
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        let refuse =
-            |key, problem: &str| Err(ConfigError::Invalid { key, problem: problem.to_owned() });
-        if !(1..=100).contains(&self.usage_low) {
-            return refuse("billing.usage_low", "a share in per cent, 1 to 100");
-        }
-        if self.decimals > 4 || self.currency.is_empty() {
-            return refuse(
-                "billing.currency",
-                "a name such as USD, with at most 4 billing.decimals",
-            );
-        }
-        for terms in Tier::ALL.iter().map(|tier| self.terms(*tier)) {
-            let ordered = terms.prices.windows(2).all(|pair| pair[0].from < pair[1].from);
-            let begins = terms.prices.first().is_some_and(|first| first.from == 1);
-            let sound =
-                terms.prices.iter().all(|bracket| (0..=1_000_000_000).contains(&bracket.price));
-            if !(ordered && begins && sound) || terms.messages < 0 || terms.history < 0 {
-                return refuse(
-                    "billing.tiers",
-                    "prices begin at account 1 and go up by `from`; no number is negative",
-                );
-            }
-        }
-        let terms = &self.conversations;
-        if [terms.free, terms.business_initiated, terms.user_initiated].iter().any(|n| *n < 0) {
-            return refuse("billing.conversations", "no number is negative");
-        }
-        Ok(())
-    }
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct MediaTypes {
-    pub image: MediaType,
-    pub audio: MediaType,
-    pub video: MediaType,
-    pub document: MediaType,
-    pub sticker: MediaType,
-}
-
-/// What may be sent as one type of message.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct MediaType {
-    /// In bytes.
-    pub max: u64,
-    /// MIME types, or `*` for any.
-    pub types: Vec<String>,
 }
 
 /// A setting that cannot work, with its name and what it should be.
