@@ -10,10 +10,10 @@ use crate::support::{On, Receiver, Seeds, Server, provided};
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
                       response_schema_conformance,response_headers_conformance";
 
-/// How it sends the body of a plugin's upload: any bytes.
+/// How it sends plugins and tables: as any bytes.
 const FILES: &str = "
 import schemathesis
-schemathesis.serializer.alias('application/wasm', 'application/octet-stream')
+schemathesis.serializer.alias(['application/wasm', 'text/csv'], 'application/octet-stream')
 ";
 
 /// On PostgreSQL, which takes less than SQLite does.

@@ -28,7 +28,7 @@ pub struct ApiError {
     /// The oldest cursor to go on from, where the one given is too old.
     oldest_cursor: Option<i64>,
     /// The limit of a number's day, and when it ends in Unix seconds: for the `X-RateLimit-*` headers.
-    day: Option<(u32, i64)>,
+    day: Option<Box<(u32, i64)>>,
 }
 
 /// Milliseconds.
@@ -100,7 +100,7 @@ impl ApiError {
     pub fn daily_limit(message: String, limit: u32, now: i64) -> Self {
         let ends = (now.div_euclid(DAY) + 1) * DAY / 1000;
         let retry_after = Some((ends - now.div_euclid(1000)).max(1));
-        let day = Some((limit, ends));
+        let day = Some(Box::new((limit, ends)));
         Self {
             retry_after,
             day,
@@ -157,7 +157,7 @@ impl IntoResponse for ApiError {
             let scheme = HeaderValue::from_static("Bearer, Basic realm=\"switchboard\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
         }
-        if let Some((limit, ends)) = self.day {
+        if let Some((limit, ends)) = self.day.as_deref().copied() {
             let headers = response.headers_mut();
             headers.insert("x-ratelimit-limit", HeaderValue::from(limit));
             headers.insert("x-ratelimit-remaining", HeaderValue::from(0));

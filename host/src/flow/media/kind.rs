@@ -86,9 +86,12 @@ fn seen(first: &[u8]) -> &'static str {
     let begins = |with: &[u8]| first.starts_with(with);
     let at =
         |place: usize, with: &[u8]| first.get(place..).is_some_and(|rest| rest.starts_with(with));
-    if begins(b"\xff\xd8\xff") || begins(b"\x89PNG\r\n\x1a\n") || begins(b"GIF8") || begins(b"BM") {
-        "image"
-    } else if begins(b"RIFF") && at(8, b"WEBP") {
+    if begins(b"\xff\xd8\xff")
+        || begins(b"\x89PNG\r\n\x1a\n")
+        || begins(b"GIF8")
+        || begins(b"BM")
+        || begins(b"RIFF") && at(8, b"WEBP")
+    {
         "image"
     } else if begins(b"RIFF") && at(8, b"WAVE")
         || begins(b"ID3")

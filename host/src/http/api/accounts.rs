@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::channel::Channel;
 use crate::flow::House;
@@ -188,7 +188,7 @@ pub async fn create(
     Ok((StatusCode::CREATED, axum::Json(view(&account, house.clock.now()))))
 }
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub struct AccountQuery {
@@ -211,7 +211,7 @@ pub struct AccountList {
 }
 
 /// List accounts, oldest first.
-#[utoipa::path(get, path = "/accounts", tag = "accounts", responses((status = 200, description = "A page of accounts", body = AccountList)))]
+#[utoipa::path(get, path = "/accounts", tag = "accounts", params(AccountQuery), responses((status = 200, description = "A page of accounts", body = AccountList)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::accounts::PeriodView;
 use crate::config::Billing;
@@ -62,7 +62,7 @@ pub struct UsageList {
 
 /// What each account uses in the period that runs now: a month from the day of purchase. A message
 /// counts from when it is queued, in the period in which it is due.
-#[utoipa::path(get, path = "/billing/usage", tag = "billing", responses((status = 200, description = "A page of accounts", body = UsageList)))]
+#[utoipa::path(get, path = "/billing/usage", tag = "billing", params(Page), responses((status = 200, description = "A page of accounts", body = UsageList)))]
 pub async fn usage(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -97,7 +97,7 @@ pub async fn usage(
     Ok(axum::Json(UsageList { usage, pagination: Pagination { next } }))
 }
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct StatementQuery {
@@ -172,7 +172,7 @@ fn conversations(billing: &Billing, billed_to: String, tally: Tally) -> (Convers
 }
 
 /// A month's statement, computed from the ledger and the conversations.
-#[utoipa::path(get, path = "/billing/statement", tag = "billing", responses((status = 200, description = "The statement", body = Statement)))]
+#[utoipa::path(get, path = "/billing/statement", tag = "billing", params(StatementQuery), responses((status = 200, description = "The statement", body = Statement)))]
 pub async fn statement(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -218,7 +218,7 @@ fn whole_team(caller: &Caller) -> Result<(), ApiError> {
     ))
 }
 
-#[derive(Default, Deserialize, IntoParams)]
+#[derive(Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub struct PreviewQuery {
@@ -240,7 +240,7 @@ pub struct Preview {
 
 /// What so many accounts would cost a month, by the graduated table: 101 accounts with history cost
 /// 100 times the first price and once the second.
-#[utoipa::path(get, path = "/billing/preview", tag = "billing", responses((status = 200, description = "The price", body = Preview)))]
+#[utoipa::path(get, path = "/billing/preview", tag = "billing", params(PreviewQuery), responses((status = 200, description = "The price", body = Preview)))]
 pub async fn preview(
     State(house): State<Arc<House>>,
     Query(query): Query<PreviewQuery>,
@@ -264,7 +264,7 @@ pub async fn preview(
     Ok(axum::Json(Preview { subscriptions, total: money(billing, total) }))
 }
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct LedgerQuery {
@@ -317,7 +317,7 @@ pub struct LedgerList {
 }
 
 /// List the ledger's entries, newest first. They are added, and never changed.
-#[utoipa::path(get, path = "/billing/ledger", tag = "billing", responses((status = 200, description = "A page of entries", body = LedgerList)))]
+#[utoipa::path(get, path = "/billing/ledger", tag = "billing", params(LedgerQuery), responses((status = 200, description = "A page of entries", body = LedgerList)))]
 pub async fn ledger(
     State(house): State<Arc<House>>,
     caller: Caller,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::messages::{MessageList, seen, views};
 use crate::flow::rules::window;
@@ -101,7 +101,7 @@ async fn shown(house: &House, caller: &Caller, id: &str) -> Shown {
 }
 
 /// Which chats to list; all that are given must hold.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub struct ChatQuery {
@@ -126,7 +126,7 @@ pub struct ChatQuery {
 
 /// List chats
 #[utoipa::path(get, path = "/chats", tag = "chats",
-    responses((status = 200, description = "A page of them", body = ChatList)))]
+    params(ChatQuery), responses((status = 200, description = "A page of them", body = ChatList)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -180,7 +180,7 @@ pub async fn get(State(house): State<Arc<House>>, caller: Caller, Path(id): Path
 ///
 /// Newest first.
 #[utoipa::path(get, path = "/chats/{id}/messages", tag = "chats",
-    responses((status = 200, description = "A page of them", body = MessageList)))]
+    params(Page), responses((status = 200, description = "A page of them", body = MessageList)))]
 pub async fn messages(
     State(house): State<Arc<House>>,
     caller: Caller,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::flow::{House, templates};
 use crate::http::auth::Caller;
@@ -131,7 +131,7 @@ pub async fn create(
 }
 
 /// Which templates to list; all that are given must hold.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub struct TemplateQuery {
@@ -149,7 +149,7 @@ pub struct TemplateQuery {
 
 /// List templates
 #[utoipa::path(get, path = "/templates", tag = "templates",
-    responses((status = 200, description = "A page of them", body = TemplateList)))]
+    params(TemplateQuery), responses((status = 200, description = "A page of them", body = TemplateList)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,

@@ -126,7 +126,7 @@ impl From<ImportError> for ApiError {
 
 /// List imports
 #[utoipa::path(get, path = "/imports", tag = "contacts",
-    responses((status = 200, description = "A page of them, oldest first", body = ImportList)))]
+    params(Page), responses((status = 200, description = "A page of them, oldest first", body = ImportList)))]
 pub async fn imports(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -154,7 +154,7 @@ pub async fn progress(
 
 /// The lines that an import left out
 #[utoipa::path(get, path = "/imports/{id}/problems", tag = "contacts",
-    responses((status = 200, description = "A page of them, in order of line", body = ImportProblems)))]
+    params(Page), responses((status = 200, description = "A page of them, in order of line", body = ImportProblems)))]
 pub async fn problems(
     State(house): State<Arc<House>>,
     caller: Caller,

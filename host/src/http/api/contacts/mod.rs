@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::messages::{MessageList, views};
 use crate::flow::people::csv::MAX_FIELDS;
@@ -103,7 +103,7 @@ async fn shown(house: &House, team_id: &str, key: &str) -> Result<ContactView, A
 }
 
 /// Which contacts to list; all that are given must hold.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub struct ContactQuery {
@@ -133,7 +133,7 @@ pub struct ContactQuery {
 
 /// List contacts
 #[utoipa::path(get, path = "/contacts", tag = "contacts",
-    responses((status = 200, description = "A page of them", body = ContactList)))]
+    params(ContactQuery), responses((status = 200, description = "A page of them", body = ContactList)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -183,7 +183,7 @@ pub async fn get(
 ///
 /// On all accounts, newest first.
 #[utoipa::path(get, path = "/contacts/{contact}/messages", tag = "contacts",
-    responses((status = 200, description = "A page of them", body = MessageList)))]
+    params(Page), responses((status = 200, description = "A page of them", body = MessageList)))]
 pub async fn messages(
     State(house): State<Arc<House>>,
     caller: Caller,

@@ -216,7 +216,7 @@ pub async fn merge(
 /// In all its chats, newest first. A note is a message of the type `note`, written by `POST
 /// /messages`; it is never sent.
 #[utoipa::path(get, path = "/contacts/{contact}/notes", tag = "contacts",
-    responses((status = 200, description = "A page of them", body = MessageList)))]
+    params(Page), responses((status = 200, description = "A page of them", body = MessageList)))]
 pub async fn notes(
     State(house): State<Arc<House>>,
     caller: Caller,

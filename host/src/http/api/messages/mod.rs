@@ -9,7 +9,6 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
-use utoipa::IntoParams;
 
 pub use body::{Moment, check_client_id, moment as moment_field};
 pub use view::{Message, MessageList, views};
@@ -86,7 +85,7 @@ pub async fn get(
 }
 
 /// Which messages to list.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct MessageFilter {
@@ -162,7 +161,7 @@ async fn contact_id(conn: &mut Conn, team_id: &str, named: String) -> Result<Str
 }
 
 /// What to look for.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct MessageSearch {
@@ -218,7 +217,7 @@ pub async fn search(
 }
 
 /// Whether to cancel a message or to forget it.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct MessageRemoval {

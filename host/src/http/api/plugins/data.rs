@@ -1,10 +1,11 @@
 //! What a plugin left behind: its log, and what it keeps.
 
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Shared;
+use super::query::{LogsAfter, StateKeys};
 use crate::flow::install;
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
@@ -12,17 +13,6 @@ use crate::http::extract::{Page, Pagination, Path, Query, moment};
 use crate::model::Scope;
 use crate::store::plugin_log::LogRow;
 use crate::store::{plugin_log, state};
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct LogsAfter {
-    /// The id of the last line seen.
-    #[serde(default)]
-    after: String,
-    /// At most so many: 100 where absent, 1000 at most.
-    limit: Option<i64>,
-}
 
 /// A line of a plugin's log.
 #[derive(Serialize, ToSchema)]
@@ -70,25 +60,6 @@ pub async fn logs(
     };
     let logs = lines.into_iter().map(view).collect();
     Ok(axum::Json(PluginLogList { logs, pagination: Pagination { next: Some(next) } }))
-}
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct StateKeys {
-    /// `plugin` (the default), `account`, `chat` or `contact`…
-    scope: Option<String>,
-    /// …and its id.
-    #[serde(default)]
-    id: String,
-    /// Only keys that begin so.
-    #[serde(default)]
-    prefix: String,
-    /// `pagination.next` of the page before; absent: the first page.
-    #[serde(default)]
-    cursor: String,
-    /// At most so many: 50 where absent, 200 at most.
-    limit: Option<i64>,
 }
 
 /// A value that a plugin keeps.

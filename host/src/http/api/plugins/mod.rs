@@ -2,6 +2,7 @@
 //! name.
 
 mod data;
+mod query;
 mod settings;
 
 use std::sync::Arc;
@@ -11,8 +12,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
+use self::query::InstallOptions;
 use crate::flow::House;
 use crate::flow::install::{self, Consent, Upload};
 use crate::http::auth::Caller;
@@ -117,18 +119,6 @@ fn chain(installs: &[InstallRow]) -> axum::Json<PluginList> {
 }
 
 type Answer = Result<axum::Json<PluginView>, ApiError>;
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct InstallOptions {
-    /// `all` agrees to everything that the manifest asks.
-    grant: Option<String>,
-    /// Account ids with commas between them; absent: as before, or all of the team.
-    account: Option<String>,
-    /// The configuration as JSON; absent: as before, or the schema's defaults.
-    config: Option<String>,
-}
 
 fn consent(grant: Option<&str>) -> Result<Consent, ApiError> {
     match grant {

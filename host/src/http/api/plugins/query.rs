@@ -1,0 +1,46 @@
+//! What the queries of these routes may say.
+
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct InstallOptions {
+    /// `all` agrees to everything that the manifest asks.
+    pub(super) grant: Option<String>,
+    /// Account ids with commas between them; absent: as before, or all of the team.
+    pub(super) account: Option<String>,
+    /// The configuration as JSON; absent: as before, or the schema's defaults.
+    pub(super) config: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct LogsAfter {
+    /// The id of the last line seen.
+    #[serde(default)]
+    pub(super) after: String,
+    /// At most so many: 100 where absent, 1000 at most.
+    pub(super) limit: Option<i64>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct StateKeys {
+    /// `plugin` (the default), `account`, `chat` or `contact`…
+    pub(super) scope: Option<String>,
+    /// …and its id.
+    #[serde(default)]
+    pub(super) id: String,
+    /// Only keys that begin so.
+    #[serde(default)]
+    pub(super) prefix: String,
+    /// `pagination.next` of the page before; absent: the first page.
+    #[serde(default)]
+    pub(super) cursor: String,
+    /// At most so many: 50 where absent, 200 at most.
+    pub(super) limit: Option<i64>,
+}
