@@ -251,6 +251,7 @@ both! {
         assert_eq!(server.client.get(&path).await.ok()["health"], "ok");
         server.advance(300_000).await;
         let degraded = eventually("it is degraded", async || {
+            server.clock.advance(5_000);
             let account = server.client.get(&path).await.ok();
             (account["health"] == "degraded").then_some(account)
         })
@@ -263,6 +264,7 @@ both! {
         server.says("+15550101", "here").await;
         server.clock.advance(5_000);
         eventually("it is well again", async || {
+            server.clock.advance(5_000);
             (server.client.get(&path).await.ok()["health"] == "ok").then_some(())
         })
         .await;

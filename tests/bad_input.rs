@@ -20,6 +20,7 @@ both! {
         let description = Description::of(&server.client).await;
         let seeds = Seeds::sow(&server, &receiver, &description).await;
         let (other, _) = server.another_team().await;
+        server.drain().await;
         let room = Room { server: &server, on, description: &description, foreign: other.key };
         let mut problems = Vec::new();
         let mut tried = 0;

@@ -26,7 +26,7 @@ both! {
         assert!(verifies(&first, &requests[0]) && !verifies(&second, &requests[0]));
         assert!(verifies(&first, &requests[1]) && verifies(&second, &requests[1]));
         let mut forged = requests[1].clone();
-        forged.body = forged.body.to_vec().into_iter().rev().collect();
+        forged.body = forged.body.iter().rev().copied().collect();
         assert!(!verifies(&second, &forged), "the library would refuse");
         server.stop().await;
     }

@@ -1,4 +1,4 @@
-//! The settings of what an account's tier allows and costs.
+//! What tiers allow and cost, and what conversations cost.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,6 @@
 //! The settings: `config.default.toml`, then a file, then `SWITCHBOARD_*` from the environment.
 
 mod billing;
-mod media;
 
 use std::path::{Path, PathBuf};
 
@@ -11,9 +10,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::model::Millis;
-
 pub use billing::{Billing, Conversations, Terms, Tiers};
-pub use media::{Media, MediaType, MediaTypes};
 
 /// The documentation of every setting, and its default.
 pub const DEFAULTS: &str = include_str!("../../config.default.toml");
@@ -183,6 +180,16 @@ pub struct Limits {
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
+pub struct Media {
+    pub url: String,
+    pub fetch_timeout: Millis,
+    pub allow: Vec<IpNet>,
+    pub unused_days: i64,
+    pub types: MediaTypes,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Accounts {
     pub silent_after: Millis,
 }
@@ -196,6 +203,26 @@ pub struct Identity {
     pub refresh_token: Millis,
     pub password_attempts: u32,
     pub setup_link: Millis,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MediaTypes {
+    pub image: MediaType,
+    pub audio: MediaType,
+    pub video: MediaType,
+    pub document: MediaType,
+    pub sticker: MediaType,
+}
+
+/// What may be sent as one type of message.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MediaType {
+    /// In bytes.
+    pub max: u64,
+    /// MIME types, or `*` for any.
+    pub types: Vec<String>,
 }
 
 /// A setting that cannot work, with its name and what it should be.

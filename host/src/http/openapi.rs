@@ -129,9 +129,13 @@ fn describe(operation: &mut Operation, scope: Option<ApiScope>, names_one: bool,
     {
         operation.operation_id = Some(format!("{}.{name}", tag.replace(' ', "_")));
     }
-    // A heading, made of a sentence.
-    if let Some(summary) = &mut operation.summary {
-        *summary = summary.trim_end_matches('.').replace('\n', " ");
+    // A heading is one sentence; those behind it belong to the description.
+    if let Some(told) = operation.summary.take().map(|told| told.replace('\n', " ")) {
+        let (first, rest) = told.split_once(". ").unwrap_or((told.as_str(), ""));
+        operation.summary = Some(first.trim_end_matches('.').to_owned());
+        let more = operation.description.take().filter(|more| !more.is_empty());
+        let parts = [Some(rest.to_owned()).filter(|rest| !rest.is_empty()), more];
+        operation.description = Some(parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n"));
     }
     operation.security = Some(vec![
         SecurityRequirement::new(KEY, [""; 0]),

@@ -74,6 +74,7 @@ impl EventKind {
 }
 
 /// What a channel tells us, already parsed.
+#[expect(clippy::large_enum_variant, reason = "nearly all that comes in are messages")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "inbound", rename_all = "snake_case")]
 pub enum Inbound {

@@ -100,6 +100,9 @@ pub async fn run(house: Arc<House>, stop: CancellationToken) {
                 carry(&house, &job).await;
             }
         }
+        if stop.is_cancelled() {
+            return;
+        }
     }
 }
 

@@ -238,7 +238,7 @@ pub struct Preview {
     total: Money,
 }
 
-/// What so many accounts would cost a month, by the graduated table: 101 accounts with history cost
+/// What so many accounts would cost a month. By the graduated table, 101 accounts with history cost
 /// 100 times the first price and once the second.
 #[utoipa::path(get, path = "/billing/preview", tag = "billing", params(PreviewQuery), responses((status = 200, description = "The price", body = Preview)))]
 pub async fn preview(

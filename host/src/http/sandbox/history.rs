@@ -95,6 +95,6 @@ fn made_up(house: &Shared, number: usize, chats: usize) -> Past {
         name: String::new(),
         from_me: number % 2 == 1,
         at: house.clock().now() - ago - 1,
-        content: Content::text(&format!("message {number} from before")),
+        content: Content::text(format!("message {number} from before")),
     }
 }

@@ -2,8 +2,9 @@
 
 mod change;
 mod listing;
+mod quota;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use sqlx::any::AnyRow;
 
@@ -12,7 +13,8 @@ use super::{Conn, chat, contact, search};
 use crate::model::{Chat, Contact, Direction, Message, Millis, Status};
 
 pub use change::{edit, forget, pending_of, retry, set_content};
-pub use listing::{Filter, find, with_phone};
+pub use listing::{Filter, find};
+pub use quota::{Quota, counted, known_clients, options, set_options};
 
 /// What a queued message still needs when it is sent.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -24,19 +26,6 @@ pub struct Options {
     pub bulk: String,
     #[serde(default)]
     pub quota: Quota,
-}
-
-/// How a message stands to its account's quota.
-#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Quota {
-    /// It counts nowhere.
-    #[default]
-    Free,
-    /// It is counted in the period that begins then.
-    Counted(Millis),
-    /// The period in which it is due was used up when it was queued.
-    Refused,
 }
 
 /// A message to write, with what only its row knows.
@@ -272,53 +261,6 @@ pub async fn note_sent(conn: &mut Conn, moves: &[Forward]) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Where these messages are counted: how many of them in each period of each account.
-pub async fn counted(
-    conn: &mut Conn,
-    ids: &[String],
-) -> sqlx::Result<BTreeMap<(String, Millis), i64>> {
-    let mut counted = BTreeMap::new();
-    for row in
-        with_list(conn, "SELECT account_id, options FROM message WHERE id IN", ids, "").await?
-    {
-        if let Quota::Counted(start) = row.json::<Options>("options")?.quota {
-            *counted.entry((row.text("account_id")?, start)).or_insert(0) += 1;
-        }
-    }
-    Ok(counted)
-}
-
-/// What a queued message still needs when it is sent.
-pub async fn options(conn: &mut Conn, id: &str) -> sqlx::Result<Option<Options>> {
-    let mut sql = Sql::new("SELECT options FROM message WHERE id = ");
-    sql.bind(id.to_owned());
-    sql.fetch_one(conn).await?.map(|row| row.json("options")).transpose()
-}
-
-pub async fn set_options(conn: &mut Conn, id: &str, options: &Options) -> sqlx::Result<()> {
-    let mut sql = Sql::new("UPDATE message SET options = ");
-    sql.bind(json(options)).push(" WHERE id = ").bind(id.to_owned());
-    sql.execute(conn).await?;
-    Ok(())
-}
-
-/// Which of the callers' own ids an account knows already.
-pub async fn known_clients(
-    conn: &mut Conn,
-    account_id: &str,
-    client_ids: &[&str],
-) -> sqlx::Result<HashSet<String>> {
-    let mut known = HashSet::new();
-    for part in client_ids.chunks(512) {
-        let mut sql = Sql::new("SELECT client_id FROM message WHERE account_id = ");
-        sql.bind(account_id.to_owned()).push(" AND client_id IN ").bind_list(part);
-        for row in sql.fetch(conn).await? {
-            known.insert(row.text("client_id")?);
-        }
-    }
-    Ok(known)
-}
-
 /// Outgoing messages by the channel's ids, on one account.
 pub async fn by_provider_ids(
     conn: &mut Conn,
@@ -377,6 +319,25 @@ pub async fn list(
     }
     sql.push(" ORDER BY place DESC LIMIT ").bind(limit);
     sql.fetch(conn).await?.iter().map(from_row).collect()
+}
+
+/// The newest messages between an account and a phone number, oldest first.
+pub async fn with_phone(
+    conn: &mut Conn,
+    account_id: &str,
+    phone: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Message>> {
+    let mut sql = Sql::new(
+        "SELECT message.* FROM message JOIN chat ON chat.id = message.chat_id \
+         JOIN contact ON contact.id = chat.contact_id WHERE chat.account_id = ",
+    );
+    sql.bind(account_id.to_owned()).push(" AND contact.phone = ").bind(phone.to_owned());
+    sql.push(" ORDER BY message.place DESC LIMIT ").bind(limit);
+    let mut newest =
+        sql.fetch(conn).await?.iter().map(from_row).collect::<sqlx::Result<Vec<_>>>()?;
+    newest.reverse();
+    Ok(newest)
 }
 
 /// How many messages there are by direction and status, of one team.
