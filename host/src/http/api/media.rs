@@ -65,7 +65,7 @@ pub struct MediaUpload {
     path = "/media",
     tag = "media",
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
-    responses((status = 201, description = "The stored file", body = MediaFile))
+    params(MediaUpload), responses((status = 201, description = "The stored file", body = MediaFile))
 )]
 pub async fn upload(
     State(house): State<Arc<House>>,

@@ -184,7 +184,7 @@ pub struct QueuedMessageList {
     get,
     path = "/accounts/{id}/queue/messages",
     tag = "queue",
-    responses((status = 200, description = "A page of what waits", body = QueuedMessageList))
+    params(Page), responses((status = 200, description = "A page of what waits", body = QueuedMessageList))
 )]
 pub async fn messages(
     State(house): State<Arc<House>>,

@@ -133,7 +133,7 @@ pub struct BulkSendList {
     get,
     path = "/bulk",
     tag = "bulk",
-    responses((status = 200, description = "A page of bulk sends", body = BulkSendList))
+    params(Page), responses((status = 200, description = "A page of bulk sends", body = BulkSendList))
 )]
 pub async fn list(
     State(house): State<Arc<House>>,
@@ -196,7 +196,7 @@ pub struct BulkRecipientList {
     get,
     path = "/bulk/{id}/recipients",
     tag = "bulk",
-    responses((status = 200, description = "A page of recipients", body = BulkRecipientList))
+    params(Page), responses((status = 200, description = "A page of recipients", body = BulkRecipientList))
 )]
 pub async fn recipients(
     State(house): State<Arc<House>>,

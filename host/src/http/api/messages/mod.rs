@@ -117,7 +117,7 @@ pub struct MessageFilter {
     get,
     path = "/messages",
     tag = "messages",
-    responses((status = 200, description = "A page of messages", body = MessageList))
+    params(MessageFilter), responses((status = 200, description = "A page of messages", body = MessageList))
 )]
 pub async fn list(
     State(house): State<Arc<House>>,
@@ -190,7 +190,7 @@ pub struct MessageSearch {
     get,
     path = "/messages/search",
     tag = "messages",
-    responses((status = 200, description = "A page of messages", body = MessageList))
+    params(MessageSearch), responses((status = 200, description = "A page of messages", body = MessageList))
 )]
 pub async fn search(
     State(house): State<Arc<House>>,
@@ -234,7 +234,7 @@ pub struct MessageRemoval {
     delete,
     path = "/messages/{id}",
     tag = "messages",
-    responses((status = 200, description = "The message as it is, or was", body = Message))
+    params(MessageRemoval), responses((status = 200, description = "The message as it is, or was", body = Message))
 )]
 pub async fn cancel(
     State(house): State<Arc<House>>,

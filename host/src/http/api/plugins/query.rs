@@ -1,9 +1,8 @@
 //! What the queries of these routes may say.
 
 use serde::Deserialize;
-use utoipa::IntoParams;
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct InstallOptions {
@@ -15,7 +14,7 @@ pub struct InstallOptions {
     pub(super) config: Option<String>,
 }
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct LogsAfter {
@@ -26,7 +25,7 @@ pub struct LogsAfter {
     pub(super) limit: Option<i64>,
 }
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct StateKeys {
