@@ -60,3 +60,22 @@ pub async fn find(
     sql.push(" ORDER BY place DESC LIMIT ").bind(limit);
     sql.fetch(conn).await?.iter().map(from_row).collect()
 }
+
+/// The newest messages between an account and a phone number, oldest first.
+pub async fn with_phone(
+    conn: &mut Conn,
+    account_id: &str,
+    phone: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Message>> {
+    let mut sql = Sql::new(
+        "SELECT message.* FROM message JOIN chat ON chat.id = message.chat_id \
+         JOIN contact ON contact.id = chat.contact_id WHERE chat.account_id = ",
+    );
+    sql.bind(account_id.to_owned()).push(" AND contact.phone = ").bind(phone.to_owned());
+    sql.push(" ORDER BY message.place DESC LIMIT ").bind(limit);
+    let mut newest =
+        sql.fetch(conn).await?.iter().map(from_row).collect::<sqlx::Result<Vec<_>>>()?;
+    newest.reverse();
+    Ok(newest)
+}

@@ -1,0 +1,36 @@
+//! The settings of files: where they are kept, and what may be sent as what.
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::model::Millis;
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Media {
+    pub url: String,
+    pub fetch_timeout: Millis,
+    pub allow: Vec<IpNet>,
+    pub unused_days: i64,
+    pub types: MediaTypes,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MediaTypes {
+    pub image: MediaType,
+    pub audio: MediaType,
+    pub video: MediaType,
+    pub document: MediaType,
+    pub sticker: MediaType,
+}
+
+/// What may be sent as one type of message.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MediaType {
+    /// In bytes.
+    pub max: u64,
+    /// MIME types, or `*` for any.
+    pub types: Vec<String>,
+}
