@@ -22,10 +22,10 @@ const fn code(
 /// Every code of a refusal, sorted.
 #[rustfmt::skip]
 pub const CODES: &[Code] = &[
-    code("account_archived", 409, "The account is archived", "Unarchive it first, or use another"),
-    code("account_closed", 409, "The account is archived or closed for good", "Send from another account"),
+    code("account_archived", 409, "The account is archived", "Unarchive it, which buys it anew, or use another"),
+    code("account_closed", 409, "The account is not connected", "Open it and scan its code, or send at a later time"),
     code("account_not_found", 400, "`account` names none of the team's accounts, or is needed and missing", "Name one of your accounts"),
-    code("account_removing", 409, "The account's data is being removed", "Wait until it is done"),
+    code("account_removing", 409, "Data of the account is still being removed", "Try again in a moment"),
     code("bad_manifest", 400, "A plugin's manifest does not hold", "Correct what the message names in `plugin.toml`"),
     code("bad_range", 416, "The file has no such bytes", "Ask for a range within its size"),
     code("blocked", 409, "The contact is blocked", "Unblock it first"),
@@ -42,7 +42,7 @@ pub const CODES: &[Code] = &[
     code("endpoint_disabled", 409, "Nothing is sent to this endpoint", "Enable it first"),
     code("forbidden_import", 400, "A plugin imports what no plugin may", "Build it with the SDK"),
     code("host_version", 400, "A plugin is made for another version of the host", "Build it for this one"),
-    code("in_use", 409, "Accounts belong to it", "Take them out of it first"),
+    code("in_use", 409, "Accounts belong to the department or business account", "Take them out of it first"),
     code("internal", 500, "A failure of the host's own", "Try again; the log has the detail under the answer's `X-Request-Id`"),
     code("invalid_client", 401, "There is no app with this id and secret", "Check both, or make a new app"),
     code("invalid_config", 400, "A plugin's configuration does not fit its schema", "Read `details`"),
@@ -84,7 +84,7 @@ pub const CODES: &[Code] = &[
     code("reply_not_found", 400, "The message that it answers is not of this chat", "Name one of the same chat"),
     code("resend_running", 409, "A range of events is being sent again to this endpoint already", "Wait until it is done"),
     code("same_contact", 409, "Both names are one contact already", "Nothing"),
-    code("same_tier", 400, "The account has that tier already", "Nothing, or choose another"),
+    code("same_tier", 400, "The account has that tier already", "Nothing"),
     code("schedule_in_past", 400, "`scheduleAt` has passed", "Give a moment to come, or leave it out"),
     code("schedule_too_far", 400, "`scheduleAt` is too far ahead", "Give an earlier moment"),
     code("setup_done", 409, "The host has an owner already", "Log in, or ask the owner"),
@@ -113,6 +113,7 @@ pub const CODES: &[Code] = &[
 /// them as the channel writes them.
 #[rustfmt::skip]
 pub const MESSAGE_CODES: &[Code] = &[
+    code("account_archived", 0, "The account was archived when a plugin sent from it", "Unarchive it, or send from another"),
     code("account_not_open", 0, "The account was not connected, and the attempts are over", "Connect it, and send again"),
     code("blocked", 0, "The contact was blocked while the message waited", "Unblock it, and send again"),
     code("in_doubt", 0, "Nobody knows whether it reached the customer", "Ask the customer before you send it again"),
@@ -124,6 +125,7 @@ pub const MESSAGE_CODES: &[Code] = &[
     code("media_unreachable", 0, "The file's address does not answer with the file", "Check the address"),
     code("no_answer", 0, "The channel did not answer, and the attempts are over", "Send it again"),
     code("opted_out", 0, "The contact opted out while the message waited", "Wait until they opt in again"),
+    code("quota", 0, "The account had used up what its tier allows", "Change the tier, or wait for the next period"),
     code("template_disabled", 0, "The template was disabled by its reviewer (132016)", "Use another template"),
     code("template_not_found", 0, "There is no approved template of that name and language (132001)", "Write and submit it, or use another"),
     code("template_parameter_count", 0, "The template takes another number of values (132000)", "Give one for each placeholder"),

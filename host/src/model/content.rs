@@ -44,7 +44,7 @@ pub enum Content {
         template: TemplateMessage,
     },
     Interactive {
-        interactive: Interactive,
+        interactive: Box<Interactive>,
     },
     Reaction {
         reaction: Reaction,

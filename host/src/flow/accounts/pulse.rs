@@ -56,6 +56,8 @@ pub async fn check(house: &House) -> anyhow::Result<()> {
         let mut tx = house.store.begin().await?;
         account::feel(&mut tx, &pulses).await?;
         tx.commit().await?;
+        // On PostgreSQL it passes over an account whose row is being written.
+        house.wake.outbox.notify_one();
     }
     let silent_since = house.clock.now() - house.config.accounts.silent_after;
     let changed =

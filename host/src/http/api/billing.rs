@@ -60,8 +60,10 @@ pub struct UsageList {
     pagination: Pagination,
 }
 
-/// What each account uses in the period that runs now: a month from the day of purchase. A message
-/// counts from when it is queued, in the period in which it is due.
+/// What each account uses in its present period
+///
+/// A period is a month from the day of purchase. A message counts from when it is queued, in the
+/// period in which it is due.
 #[utoipa::path(get, path = "/billing/usage", tag = "billing", params(Page), responses((status = 200, description = "A page of accounts", body = UsageList)))]
 pub async fn usage(
     State(house): State<Arc<House>>,
@@ -238,8 +240,10 @@ pub struct Preview {
     total: Money,
 }
 
-/// What so many accounts would cost a month. By the graduated table, 101 accounts with history cost
-/// 100 times the first price and once the second.
+/// What so many accounts would cost a month
+///
+/// By the graduated table: 101 accounts with history cost 100 times the first price and once the
+/// second.
 #[utoipa::path(get, path = "/billing/preview", tag = "billing", params(PreviewQuery), responses((status = 200, description = "The price", body = Preview)))]
 pub async fn preview(
     State(house): State<Arc<House>>,

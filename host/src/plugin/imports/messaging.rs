@@ -100,7 +100,7 @@ impl Host for Run {
     ) -> Answer<String> {
         let buttons =
             buttons.into_iter().map(|b| model::Button { id: b.id, title: b.title }).collect();
-        let interactive = Interactive { text, buttons, ..Interactive::default() };
+        let interactive = Box::new(Interactive { text, buttons, ..Interactive::default() });
         answer(self.send_content(to, Content::Interactive { interactive }, options).await)
     }
 
@@ -120,6 +120,7 @@ impl Host for Run {
             rows: rows.into_iter().map(row).collect(),
             ..Interactive::default()
         };
+        let interactive = Box::new(interactive);
         answer(self.send_content(to, Content::Interactive { interactive }, options).await)
     }
 
