@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes};
 use utoipa::openapi::security::{SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
@@ -27,7 +27,7 @@ const APP: &str = "secret";
     info(
         title = "Switchboard",
         description = "A self-hosted messaging host: WhatsApp accounts, messages, contacts, and WebAssembly plugins. \
-                       Every refusal has the shape of `Refusal`."
+                       Every refusal has the shape of `Refusal`, which lists the codes."
     ),
     tags(
         (name = "accounts", description = "Numbers on channels: made, connected, renamed, closed."),
@@ -218,7 +218,13 @@ fn code_tables() -> String {
 
 /// The description as it is shown: with the codes, and without the tags that no route has.
 pub fn finished(mut api: OpenApi) -> OpenApi {
-    api.info.description.get_or_insert_default().push_str(&code_tables());
+    let schemas = api.components.as_mut().map(|components| &mut components.schemas);
+    if let Some(RefOr::T(Schema::Object(refusal))) =
+        schemas.and_then(|schemas| schemas.get_mut("Refusal"))
+    {
+        // Not above everything else: the page shows them at its end.
+        refusal.description.get_or_insert_default().push_str(&code_tables());
+    }
     let mut used = BTreeSet::new();
     for item in api.paths.paths.values_mut() {
         used.extend(
