@@ -24,6 +24,7 @@ mod hostile;
 mod hotswap;
 mod identity;
 mod intake;
+mod languages;
 mod media;
 mod members;
 mod merges;
