@@ -145,6 +145,14 @@ async fn as_installed(
 }
 
 impl Settlement {
+    /// The files whose bytes its call wrote.
+    pub fn files(&self) -> Vec<String> {
+        match &self.conclusion {
+            Conclusion::Ran { outcome, .. } => outcome.files.clone(),
+            _ => Vec::new(),
+        }
+    }
+
     fn install_id(&self) -> Option<&str> {
         match &self.conclusion {
             Conclusion::Nothing => None,
