@@ -155,7 +155,11 @@ impl Dispatcher {
         loop {
             let serial = if lost >= RACES { Some(self.serial.lock().await) } else { None };
             let settlement = self.settlement(task).await?;
-            let files = settlement.files();
+            let (files, done) = (settlement.files(), settlement.is_done());
+            let discard = || media::discard(&self.house, &task.job.team_id, &files);
+            if !done {
+                discard().await;
+            }
             let settled = match self.settle.submit(settlement.clone()).await {
                 // What cannot be written would not be written the next time either: an attempt is
                 // spent, so that the chat goes on some day.
@@ -163,7 +167,10 @@ impl Dispatcher {
                 settled => settled,
             };
             drop(serial);
-            media::discard(&self.house, &task.job.team_id, &files).await;
+            if done {
+                // Those that are not ready by now came to nothing.
+                discard().await;
+            }
             match settled? {
                 Settled::Written | Settled::Zombie => return Ok(()),
                 Settled::Overtaken => lost += 1,

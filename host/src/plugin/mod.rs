@@ -178,7 +178,8 @@ pub struct Outcome {
     pub reads: Vec<StateRead>,
     /// Kept whatever the verdict.
     pub logs: Vec<LogLine>,
-    /// The ids of files whose bytes it wrote, or began to write, whatever the verdict.
+    /// The ids of files whose bytes it wrote, whatever the verdict. (One that it was cut off at is not
+    /// among them: its bytes may still be on their way.)
     pub files: Vec<String>,
     pub usage: Usage,
 }

@@ -153,6 +153,11 @@ impl Settlement {
         }
     }
 
+    /// Whether it has effects to write.
+    pub fn is_done(&self) -> bool {
+        matches!(&self.conclusion, Conclusion::Ran { outcome, .. } if matches!(outcome.verdict, Verdict::Done { .. }))
+    }
+
     fn install_id(&self) -> Option<&str> {
         match &self.conclusion {
             Conclusion::Nothing => None,

@@ -17,8 +17,8 @@ const MAX_NAME: usize = 240;
 /// What a call knows of files.
 #[derive(Default)]
 pub(in super::super) struct Files {
-    /// New ones whose bytes were written, or begun to be.
-    pub begun: Vec<String>,
+    /// New ones, whose bytes are written.
+    pub written: Vec<String>,
     /// Those that it looked at or kept.
     known: HashMap<String, StoredFile>,
     /// Bytes that it read and kept.
@@ -108,11 +108,11 @@ impl Run {
         }
         self.count_file_bytes(size)?;
         let id = self.clock.id("med");
-        // Noted first: a call that is cut off in the middle leaves nothing behind either.
-        self.files.begun.push(id.clone());
         let new = NewFile { id: id.clone(), mime_type, filename, bytes: bytes.into() };
         let written = self.call.host.write_file(&self.call.install.team_id, new).await?;
         let file = written.map_err(|Refusal { code, message }| Halt::refused(code, message))?;
+        // Noted first: what is refused now is written already.
+        self.files.written.push(id.clone());
         self.push(Effect::KeepFile(file.clone()))?;
         self.files.known.insert(id.clone(), file);
         Ok(id)
