@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, Semaphore};
 
 use super::settle::{Closing, Left};
 use super::{Outbox, SENDER_LEASE};
 use crate::flow::media;
-use crate::model::{JobKind, Message};
-use crate::store::job::{self, Job};
+use crate::model::Message;
+use crate::store::job::Job;
 
 /// Files that are fetched at once for one account.
 const AT_ONCE: usize = 8;
@@ -23,16 +23,13 @@ const MOST: usize = 256;
 pub struct Fetches {
     under_way: AtomicUsize,
     slots: Semaphore,
-    ended: Notify,
+    /// One has ended, or something else of the account is due.
+    news: Notify,
 }
 
 impl Default for Fetches {
     fn default() -> Self {
-        Self {
-            under_way: AtomicUsize::new(0),
-            slots: Semaphore::new(AT_ONCE),
-            ended: Notify::new(),
-        }
+        Self { under_way: AtomicUsize::new(0), slots: Semaphore::new(AT_ONCE), news: Notify::new() }
     }
 }
 
@@ -59,7 +56,7 @@ impl UnderWay {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.under_way.fetch_sub(1, Ordering::AcqRel);
-        self.0.ended.notify_one();
+        self.0.news.notify_one();
     }
 }
 
@@ -73,7 +70,14 @@ impl Outbox {
         self.fetches().entry(account_id.to_owned()).or_default().clone()
     }
 
-    /// Forget those of accounts that have none.
+    /// Something of an account is due that has a sender: it may be waiting for files.
+    pub(super) fn tell_sender(&self, account_id: &str) {
+        if let Some(fetches) = self.fetches().get(account_id) {
+            fetches.news.notify_one();
+        }
+    }
+
+    /// Forget those of an account that has none.
     pub(super) fn forget_fetches(&self, account_id: &str) {
         let mut all = self.fetches();
         if all.get(account_id).is_some_and(|fetches| fetches.are_over()) {
@@ -117,23 +121,13 @@ impl Outbox {
         (left, message)
     }
 
-    /// Nothing can leave but what is being fetched: wait for a file, for news, or for what is due next.
-    pub(super) async fn wait_for_files(
-        &self,
-        fetches: &Fetches,
-        news: &mut watch::Receiver<u64>,
-    ) -> anyhow::Result<()> {
-        let now = self.house.clock.now();
-        let mut conn = self.house.store.read().await?;
-        let due = job::next_due(&mut conn, Some(JobKind::Send), now).await?;
-        drop(conn);
-        let look = due.unwrap_or(i64::MAX).min(now + SENDER_LEASE / 3);
+    /// Nothing can leave but what is being fetched: wait for a file, or for something else that is due.
+    pub(super) async fn wait_for_files(&self, fetches: &Fetches) {
         tokio::select! {
-            () = fetches.ended.notified() => {}
-            _ = news.changed() => {}
-            () = self.house.clock.sleep_until(look) => {}
+            () = fetches.news.notified() => {}
+            // In time to stay the sender.
+            () = self.house.clock.sleep(SENDER_LEASE / 3) => {}
             () = self.stop.cancelled() => {}
         }
-        Ok(())
     }
 }

@@ -115,6 +115,8 @@ impl Outbox {
         for account in account::claim_senders(&self.house.store, now, now + SENDER_LEASE).await? {
             if self.busy().insert(account.id.clone()) {
                 senders.spawn(self.clone().send_for(account));
+            } else {
+                self.tell_sender(&account.id);
             }
         }
         Ok(())
@@ -141,7 +143,6 @@ impl Outbox {
         let settling = TaskTracker::new();
         let allowance = self.allowance(account).await?;
         let fetches = self.fetches_of(&account.id);
-        let mut news = self.house.wake.committed.subscribe();
         while !self.stop.is_cancelled() {
             let now = self.house.clock.now();
             self.kept().remove(&account.id);
@@ -151,10 +152,9 @@ impl Outbox {
             // As it is set now: a sender may have work for days.
             let Some(account) = self.account_now(&account.id).await? else { break };
             if fetches.are_many() {
-                self.wait_for_files(&fetches, &mut news).await?;
+                self.wait_for_files(&fetches).await;
                 continue;
             }
-            news.mark_unchanged();
             let wanted = Wanted {
                 kind: JobKind::Send,
                 account: Some(&account.id),
@@ -169,7 +169,7 @@ impl Outbox {
                     break;
                 }
                 if settling.is_empty() {
-                    self.wait_for_files(&fetches, &mut news).await?;
+                    self.wait_for_files(&fetches).await;
                     continue;
                 }
                 settling.close();
