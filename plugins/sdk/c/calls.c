@@ -376,3 +376,30 @@ const char *sb_emit(const char *name, const char *json) {
     IN(json);
     TEXT(switchboard_plugin_events_emit(&name_in, &json_in, &ret, &err));
 }
+
+const char *sb_media_describe(const char *id) {
+    IN(id);
+    switchboard_plugin_media_entry_t ret;
+    sb_refusal err;
+    if (!sb_went_well(switchboard_plugin_media_describe(&id_in, &ret, &err), &err))
+        return NULL;
+    plugin_string_t json = ret.json;
+    ret.json = (plugin_string_t){0};
+    switchboard_plugin_media_entry_free(&ret);
+    return sb_out(&json);
+}
+
+const char *sb_media_read(const char *id, uint64_t offset, uint32_t length, size_t *read) {
+    IN(id);
+    plugin_list_u8_t ret;
+    sb_refusal err;
+    bool well = sb_went_well(switchboard_plugin_media_read(&id_in, offset, length, &ret, &err), &err);
+    return well ? sb_out_bytes(&ret, read) : NULL;
+}
+
+const char *sb_media_keep(const char *mime_type, const char *filename, const void *bytes, size_t length) {
+    IN(mime_type);
+    IN(filename);
+    plugin_list_u8_t all = {(uint8_t *)bytes, length};
+    TEXT(switchboard_plugin_media_keep(&mime_type_in, &filename_in, &all, &ret, &err));
+}

@@ -229,6 +229,11 @@ bool sb_chat_hand_over(const char *chat, const char *reason);
 bool sb_chat_hand_back(const char *chat);
 bool sb_chat_assign(const char *chat, const char *who);
 
+/* Stored files: a description as JSON, a piece of one, and a new one to send by its id. */
+const char *sb_media_describe(const char *id);
+const char *sb_media_read(const char *id, uint64_t offset, uint32_t length, size_t *read);
+const char *sb_media_keep(const char *mime_type, const char *filename, const void *bytes, size_t length);
+
 /* Emit an event of your own, with a JSON object; gives its id, or NULL. */
 const char *sb_emit(const char *name, const char *json);
 

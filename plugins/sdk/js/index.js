@@ -4,6 +4,7 @@ import "./src/globals.js";
 
 export { SwitchboardError } from "./src/error.js";
 export { reply, send, messaging } from "./src/messaging.js";
+export { media } from "./src/media.js";
 export { state } from "./src/state.js";
 export { timers } from "./src/timers.js";
 export { http } from "./src/http.js";

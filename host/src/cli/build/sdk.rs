@@ -17,19 +17,21 @@ macro_rules! files {
 }
 
 /// The package `switchboard-sdk`, for `node_modules`.
-pub const JAVASCRIPT: [(&str, &str); 21] = files!("plugins/sdk/js/"
+pub const JAVASCRIPT: [(&str, &str); 22] = files!("plugins/sdk/js/"
     "package.json" "index.js" "index.d.ts" "types/call.d.ts" "types/events.d.ts" "types/keep.d.ts"
     "types/messaging.d.ts" "types/people.d.ts" "src/bytes.js" "src/call.js" "src/error.js"
-    "src/globals.js" "src/http.js" "src/messaging.js" "src/people.js" "src/runtime.js" "src/shown.js"
+    "src/globals.js" "src/http.js"
+    "src/media.js" "src/messaging.js" "src/people.js" "src/runtime.js" "src/shown.js"
     "src/state.js" "src/timers.js" "src/globals.d.ts" "README.md");
 
 /// What makes a component, for node.
 pub const JAVASCRIPT_BUILD: &str = include_str!("../../../../plugins/sdk/js/build.mjs");
 
 /// The package `switchboard`.
-pub const PYTHON: [(&str, &str); 18] = files!("plugins/sdk/python/switchboard/"
+pub const PYTHON: [(&str, &str); 19] = files!("plugins/sdk/python/switchboard/"
     "__init__.py" "_config.py" "_error.py" "_events.py" "_handlers.py" "_runtime.py" "_time.py"
-    "chats.py" "contacts.py" "delivery.py" "events.py" "http.py" "messaging.py" "py.typed" "secrets.py"
+    "chats.py" "contacts.py" "delivery.py" "events.py" "http.py"
+    "media.py" "messaging.py" "py.typed" "secrets.py"
     "state.py" "templates.py" "timers.py");
 
 /// Headers and sources that are compiled with the plugin's own.
@@ -37,12 +39,13 @@ pub const C: [(&str, &str); 6] = files!("plugins/sdk/c/"
     "calls.c" "internal.h" "plugin.c" "plugin.h" "switchboard.c" "switchboard.h");
 
 /// The crate `switchboard-sdk`, as a workspace of its own with the contract where the crate looks for it.
-pub const RUST: [(&str, &str); 22] = files!(""
+pub const RUST: [(&str, &str); 23] = files!(""
     "wit/types.wit" "wit/imports.wit" "wit/worlds.wit" "wit/deps/random.wit"
     "plugins/sdk/rust/Cargo.toml" "plugins/sdk/rust/src/bindings.rs" "plugins/sdk/rust/src/chats.rs"
     "plugins/sdk/rust/src/config.rs" "plugins/sdk/rust/src/contacts.rs" "plugins/sdk/rust/src/delivery.rs"
     "plugins/sdk/rust/src/event.rs" "plugins/sdk/rust/src/events.rs" "plugins/sdk/rust/src/handler.rs"
     "plugins/sdk/rust/src/http.rs" "plugins/sdk/rust/src/lib.rs" "plugins/sdk/rust/src/log.rs"
+    "plugins/sdk/rust/src/media.rs"
     "plugins/sdk/rust/src/messaging.rs" "plugins/sdk/rust/src/secrets.rs" "plugins/sdk/rust/src/state.rs"
     "plugins/sdk/rust/src/templates.rs" "plugins/sdk/rust/src/timers.rs" "plugins/sdk/rust/src/words.rs");
 

@@ -55,6 +55,7 @@ function withDetails(kind, event) {
   const read = () => (details ??= JSON.parse(event.json));
   Object.defineProperty(event, "details", { get: read });
   Object.defineProperty(event, "choice", { get: () => read().data?.content?.interactive?.reply?.id });
+  Object.defineProperty(event, "file", { get: () => read().data?.content?.[event.kind]?.id });
   return event;
 }
 

@@ -28,6 +28,8 @@ export interface Message {
   readonly details: any;
   /** The id of the button or row that the customer tapped; absent for any other message. */
   readonly choice: string | undefined;
+  /** The id of the file that this message carries, for `media`; absent where it has none. */
+  readonly file: string | undefined;
 }
 
 /** A status of a message of ours, something that happened to the account, or any other fact by name. */

@@ -56,3 +56,28 @@ export const timers: {
   readonly chat: Timers;
   readonly plugin: Timers;
 };
+
+/** What is known of a stored file. */
+export interface File {
+  readonly id: string;
+  /** Such as `image/png`. */
+  readonly mimeType: string;
+  /** In bytes. */
+  readonly size: number;
+  /** Empty where it has none. */
+  readonly filename: string;
+  /** SHA-256 of its bytes, hexadecimal. */
+  readonly sha256: string;
+  readonly json: string;
+}
+
+/** Stored files: what customers sent (`event.file`), and new ones to send. */
+export const media: {
+  describe(id: string): File;
+  /** Up to `length` bytes from `offset`; none behind the end. */
+  read(id: string, offset?: number, length?: number): Uint8Array;
+  /** A whole file, where it has at most `most` bytes (1 MiB where absent). */
+  whole(id: string, most?: number): Uint8Array;
+  /** Keep a new file and give its id: `messaging.image(event, media.keep("image/png", "chart.png", png))`. */
+  keep(mimeType: string, filename: string, bytes: Uint8Array | string): string;
+};

@@ -12,7 +12,7 @@ its `plugin.toml` asks for under `[permissions]`; anything else raises a `Switch
 names the line to add. `logging` and `print` write to the plugin's log.
 """
 
-from . import chats, contacts, delivery, events, http, messaging, secrets, state, templates, timers
+from . import chats, contacts, delivery, events, http, media, messaging, secrets, state, templates, timers
 from ._config import config
 from ._error import SwitchboardError
 from ._events import Event, Message, Timer, Webhook, WebhookReply
@@ -32,6 +32,7 @@ __all__ = [
     "delivery",
     "events",
     "http",
+    "media",
     "messaging",
     "on_account",
     "on_event",

@@ -40,6 +40,12 @@ class Message:
         content = self.details.get("data", {}).get("content", {})
         return content.get("interactive", {}).get("reply", {}).get("id")
 
+    @property
+    def file(self) -> Optional[str]:
+        """The id of the file that this message carries, for `media`; None where it has none."""
+        content = self.details.get("data", {}).get("content", {}).get(self.kind)
+        return content.get("id") if isinstance(content, dict) else None
+
 
 @dataclass(frozen=True)
 class Event:
