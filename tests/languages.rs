@@ -67,7 +67,8 @@ async fn converse(language: &Language) {
     let (plugin, manifest) = build(&example("counter", language.name), folder.path());
     let receiver = Receiver::start().await;
     let manifest = manifest.replace("127.0.0.1:9000", &receiver.host);
-    let server = Server::start(On::Sqlite).await;
+    // Python takes ten seconds of a core to compile, and the tests have all cores busy.
+    let server = Server::with(On::Sqlite, |config| config.plugins.compile_timeout = 600_000).await;
     let install = server.install_bytes(embed(&plugin, &manifest).expect("embedded")).await;
 
     let said = answers(&server, ANN, &["good evening", "count", "count", "hello"]).await;
@@ -133,11 +134,8 @@ async fn failures(server: &Server, install: &str, language: &Language) {
     let tried_again = |letter: &Value| letter["attempts"] == 5 && letter["fault"] == "exception";
     assert!(letters.iter().all(tried_again), "{letters:?}");
     assert!(reasons.iter().any(|it| *it == "no such order"), "{reasons:?}");
-    assert!(
-        reasons.iter().any(|it| it.contains("hosts = [\"https://elsewhere.example.com\"]")
-            || it.contains("elsewhere.example.com")),
-        "{reasons:?}"
-    );
+    let denied = |it: &&str| it.starts_with("denied: ") && it.contains("elsewhere.example.com");
+    assert!(reasons.iter().any(denied), "the host to ask for: {reasons:?}");
     let logs = server.client.get(&format!("/api/v1/plugins/{install}/logs?limit=1000")).await.ok();
     let lines: Vec<&str> = logs["logs"]
         .as_array()

@@ -36,3 +36,6 @@ interface TextDecoder {
 }
 
 declare var TextDecoder: { prototype: TextDecoder; new (): TextDecoder };
+
+/** Milliseconds since the call began. */
+declare var performance: { now(): number; readonly timeOrigin: number };

@@ -18,7 +18,8 @@ let seed = null;
 export function begin() {
   running = true;
   const start = now();
-  performance.now = () => now() - start;
+  const performance = { now: () => now() - start, timeOrigin: Date.now() };
+  Object.defineProperty(globalThis, "performance", { value: performance, configurable: true });
 }
 
 // sfc32, seeded by the host when it is first asked for in an instance.

@@ -31,8 +31,8 @@ function waits(name) {
 }
 
 function run(name, own, kind, event) {
-  begin();
   try {
+    begin();
     const answer = own(withDetails(kind, event));
     if (typeof answer?.then === "function") throw new Error(waits(name));
     return kind === "webhook" ? response(answer) : undefined;
