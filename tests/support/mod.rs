@@ -7,6 +7,7 @@ pub mod description;
 mod receiver;
 mod seeds;
 mod server;
+mod tables;
 
 pub use browser::Browser;
 pub use client::{Answer, Client};
@@ -14,6 +15,7 @@ pub use database::{Database, On};
 pub use receiver::{Receiver, Request};
 pub use seeds::Seeds;
 pub use server::Server;
+pub use tables::Found;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

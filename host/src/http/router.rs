@@ -142,6 +142,7 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
         (TemplatesRead, routes!(templates::list)),
         (TemplatesWrite, routes!(templates::create)),
         (TemplatesRead, routes!(templates::get)),
+        (TemplatesWrite, routes!(templates::change)),
         (TemplatesWrite, routes!(templates::submit)),
         (TemplatesWrite, routes!(templates::delete)),
         (EventsRead, routes!(events::read)),

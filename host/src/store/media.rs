@@ -77,14 +77,15 @@ pub async fn touch(
     }
     for part in ids.chunks(512) {
         let mut sql = Sql::new("UPDATE media SET used_at = ");
-        sql.bind(now).push(" WHERE team_id = ").bind(team_id.to_owned());
+        sql.bind(now).push(" WHERE ready = 1 AND team_id = ").bind(team_id.to_owned());
         sql.push(" AND id IN ").bind_list(part);
         sql.execute(conn).await?;
     }
     Ok(())
 }
 
-/// Files that no message named since `old`, and those whose bytes never came.
+/// Files stored before `old` that no message ever named, those whose bytes never came, and those whose
+/// messages are gone.
 pub async fn unused(conn: &mut Conn, old: Millis, limit: i64) -> sqlx::Result<Vec<MediaRow>> {
     let mut sql = Sql::new("SELECT * FROM media WHERE used_at = 0 AND created_at < ");
     sql.bind(old).push(" ORDER BY created_at LIMIT ").bind(limit);

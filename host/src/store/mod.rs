@@ -12,6 +12,7 @@ pub mod dead_letter;
 pub mod endpoint;
 pub mod erase;
 pub mod event;
+pub mod forget;
 pub mod group;
 pub mod history;
 pub mod import;

@@ -261,6 +261,7 @@ impl Rows {
                     && opts_out(outcome, &event.contact_id),
                 strict: false,
                 bulk: String::new(),
+                request_hash: String::new(),
             }),
             Effect::MarkRead { message_id } => {
                 self.jobs.extend(send::read_signal(house, conn, &event.team_id, message_id).await?);

@@ -222,7 +222,10 @@ async fn forget(house: &House, media: &[MediaRow]) -> Result<(), MediaError> {
     Ok(())
 }
 
-/// Forget what was stored before `old` and never used.
+/// Before any file was stored: what a sweep with this finds are the files of messages that are gone.
+pub const DOOMED: Millis = 1;
+
+/// Forget what was stored before `old` and never used, and the files of messages that are gone.
 ///
 /// # Errors
 /// When the database or the depot fails.
