@@ -15,6 +15,7 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\n and so on";
 /// A day of an account and a person, with something in every table that speaks of them.
 struct Day {
     server: Server,
+    _receiver: Receiver,
     /// Another account of the team, in which Bob was sent the shared file too.
     other: String,
     own_file: String,
@@ -39,15 +40,19 @@ impl Day {
             "tag vip yes",
         ] {
             server.says(ANN, &format!("{said} {WORDS}")).await;
-            // Its attempts, up to the dead letter.
+        }
+        // The attempts at what fails, up to the dead letter, and what stands behind it.
+        for _ in 0..10 {
             server.advance(60_000).await;
         }
-        server.advance(600_000).await;
         server.says(SECOND, &format!("echo {WORDS} too")).await;
         server.says(BOB, "echo hello").await;
         let merge = format!("/api/v1/contacts/{ANN}/merge");
         server.client.post(&merge, json!({ "with": SECOND })).await.ok();
-        server.advance(60_000).await;
+        // It waits for both to be at rest.
+        for _ in 0..3 {
+            server.advance(60_000).await;
+        }
         let ann = format!("/api/v1/contacts/{ANN}");
         server.client.patch(&ann, json!({ "name": "Annabella Quixote" })).await.ok();
         let other = server.buy("+15550300", "unlimited_msg_no_chat_history").await;
@@ -84,7 +89,7 @@ impl Day {
         let bulk = json!({ "account": server.account, "pace": 1, "content": { "type": "text", "text": "Hi {{name}}" }, "recipients": recipients });
         server.client.post("/api/v1/bulk", bulk).await.ok();
         server.drain().await;
-        Self { server, other, own_file, shared_file }
+        Self { server, _receiver: receiver, other, own_file, shared_file }
     }
 
     async fn contact(&self) -> String {
@@ -177,13 +182,14 @@ both! {
             format!("SELECT id FROM chat WHERE account_id = '{account}'"),
             format!("SELECT chat_merged.id FROM chat_merged JOIN chat ON chat.id = chat_id WHERE account_id = '{account}'"),
             format!("SELECT id FROM message WHERE account_id = '{account}'"),
+            format!("SELECT id FROM event WHERE account_id = '{account}'"),
         ] {
             let found = server.column(&sql).await;
             assert!(!found.is_empty(), "nothing to look for: {sql}");
             ids.extend(found);
         }
         let tables: Vec<String> = server.holding(on, &ids).await.into_iter().map(|found| found.table).collect();
-        for table in ["event", "job", "state", "timer", "bulk", "bulk_recipient", "chat_merged", "conversation", "usage_period", "account_day"] {
+        for table in ["event", "job", "state", "timer", "bulk", "bulk_recipient", "chat_merged", "conversation", "usage_period", "account_day", "dead_letter", "failure", "attempt"] {
             assert!(tables.iter().any(|held| held == table), "{table} holds nothing to begin with: {tables:?}");
         }
         assert_eq!(server.client.delete(&format!("/api/v1/accounts/{account}")).await.status, 202);
@@ -221,6 +227,7 @@ both! {
             format!("SELECT id FROM chat WHERE contact_id = '{contact}'"),
             format!("SELECT chat_merged.id FROM chat_merged JOIN chat ON chat.id = chat_id WHERE contact_id = '{contact}'"),
             format!("SELECT id FROM message WHERE contact_id = '{contact}'"),
+            format!("SELECT event.id FROM event JOIN chat ON chat.id = event.chat_id WHERE chat.contact_id = '{contact}'"),
         ] {
             let found = server.column(&sql).await;
             assert!(!found.is_empty(), "nothing to look for: {sql}");
@@ -229,7 +236,7 @@ both! {
         let tables: Vec<String> = server.holding(on, &words).await.into_iter().map(|found| found.table).collect();
         for table in [
             "contact", "contact_alias", "contact_tag", "contact_merged", "chat", "chat_merged", "message", "message_search", "event", "job",
-            "state", "timer", "bulk_recipient", "conversation", "dead_letter",
+            "state", "timer", "bulk_recipient", "conversation", "dead_letter", "failure", "attempt",
         ] {
             assert!(tables.iter().any(|held| held == table), "{table} holds nothing to begin with: {tables:?}");
         }

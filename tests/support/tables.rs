@@ -62,17 +62,23 @@ impl Server {
         let mut conn = self.house().store.read().await.expect("a connection");
         let mut all = Vec::new();
         for (table, column) in columns {
+            let there = |word: &String| match on {
+                On::Sqlite => {
+                    let word = hex::encode_upper(word);
+                    format!("instr(hex(CAST(\"{column}\" AS BLOB)), '{word}') > 0")
+                }
+                On::Postgres => format!("position('{word}' IN CAST(\"{column}\" AS TEXT)) > 0"),
+            };
+            let any = words.iter().map(there).collect::<Vec<_>>().join(" OR ");
+            let mut found = async |condition: String| {
+                let sql = format!("SELECT 1 AS found FROM \"{table}\" WHERE {condition} LIMIT 1");
+                conn.fetch_optional(AssertSqlSafe(sql)).await.expect("looked through").is_some()
+            };
+            if !found(any).await {
+                continue;
+            }
             for word in words {
-                let there = match on {
-                    On::Sqlite => format!(
-                        "instr(hex(CAST(\"{column}\" AS BLOB)), '{}') > 0",
-                        hex::encode_upper(word)
-                    ),
-                    On::Postgres => format!("position('{word}' IN CAST(\"{column}\" AS TEXT)) > 0"),
-                };
-                let sql = format!("SELECT 1 AS found FROM \"{table}\" WHERE {there} LIMIT 1");
-                let row = conn.fetch_optional(AssertSqlSafe(sql)).await.expect("looked through");
-                if row.is_some() {
+                if found(there(word)).await {
                     let (table, column) = (table.clone(), column.clone());
                     all.push(Found { table, column, word: word.clone() });
                 }

@@ -177,6 +177,7 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
         (EndpointsWrite, routes!(endpoints::delete)),
         (EndpointsWrite, routes!(endpoints::rotate_secret)),
         (EndpointsRead, routes!(endpoints::attempts)),
+        (EndpointsRead, routes!(endpoints::stats)),
         (EndpointsWrite, routes!(endpoints::test)),
         (EndpointsWrite, routes!(endpoints::resend)),
         (EndpointsRead, routes!(endpoints::resends)),

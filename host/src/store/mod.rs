@@ -10,6 +10,7 @@ pub mod conversation;
 pub mod credential;
 pub mod dead_letter;
 pub mod endpoint;
+pub mod endpoint_stats;
 pub mod erase;
 pub mod event;
 pub mod forget;
