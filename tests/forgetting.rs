@@ -189,7 +189,7 @@ both! {
             ids.extend(found);
         }
         let tables: Vec<String> = server.holding(on, &ids).await.into_iter().map(|found| found.table).collect();
-        for table in ["event", "job", "state", "timer", "bulk", "bulk_recipient", "chat_merged", "conversation", "usage_period", "account_day", "dead_letter", "failure", "attempt"] {
+        for table in ["event", "job", "state", "timer", "bulk", "bulk_recipient", "chat_merged", "conversation", "usage_period", "account_day", "dead_letter", "failure", "attempt", "plugin_log"] {
             assert!(tables.iter().any(|held| held == table), "{table} holds nothing to begin with: {tables:?}");
         }
         assert_eq!(server.client.delete(&format!("/api/v1/accounts/{account}")).await.status, 202);
@@ -236,7 +236,7 @@ both! {
         let tables: Vec<String> = server.holding(on, &words).await.into_iter().map(|found| found.table).collect();
         for table in [
             "contact", "contact_alias", "contact_tag", "contact_merged", "chat", "chat_merged", "message", "message_search", "event", "job",
-            "state", "timer", "bulk_recipient", "conversation", "dead_letter", "failure", "attempt",
+            "state", "timer", "bulk_recipient", "conversation", "dead_letter", "failure", "attempt", "plugin_log",
         ] {
             assert!(tables.iter().any(|held| held == table), "{table} holds nothing to begin with: {tables:?}");
         }

@@ -157,7 +157,7 @@ pub async fn forget(
         let text = format!("message {id:?} is still to be sent: cancel it first");
         return Ok(Some(Err(refuse("still_pending", text))));
     }
-    let lanes = store::forget::messages(&mut tx, &[found.id.clone()]).await?;
+    let lanes = store::forget::messages(&mut tx, std::slice::from_ref(&found.id)).await?;
     job::promote(&mut tx, &lanes).await?;
     house.commit(tx).await?;
     Ok(Some(Ok(found)))

@@ -52,9 +52,15 @@ pub async fn get(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Optio
     sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
 }
 
-/// What readers of the stream do not see any more is left out; that an account is gone is told.
+/// What readers of the stream do not see any more is left out; that an account is gone is told. Events
+/// from before a merge keep the id that their contact had then.
 pub(super) fn shown() -> String {
-    format!(" AND (event.kind = 'account.deleted' OR (TRUE{}))", forget::shown("event"))
+    format!(
+        " AND (event.kind = 'account.deleted' OR (TRUE{})) AND event.contact_id NOT IN \
+         (SELECT contact_merged.id FROM contact JOIN contact_merged \
+         ON contact_merged.contact_id = contact.id WHERE contact.erased = 1)",
+        forget::shown("event")
+    )
 }
 
 /// What a reader of the stream wants to see.
