@@ -120,6 +120,22 @@ pub async fn forget(conn: &mut Conn, ids: &[String]) -> sqlx::Result<()> {
     Ok(())
 }
 
+/// All messages of a team are gone.
+pub async fn forget_team(conn: &mut Conn, team_id: &str) -> sqlx::Result<()> {
+    let mut sql = match backend(conn) {
+        Backend::Postgres => Sql::new("DELETE FROM message_search WHERE team_id = "),
+        Backend::Sqlite => Sql::new(
+            "DELETE FROM message_search WHERE rowid IN (SELECT rowid FROM message_search WHERE message_search MATCH ",
+        ),
+    };
+    match backend(conn) {
+        Backend::Postgres => sql.bind(team_id.to_owned()),
+        Backend::Sqlite => sql.bind(format!("\"{}\"", id_word(team_id))).push(")"),
+    };
+    sql.execute(conn).await?;
+    Ok(())
+}
+
 fn backend(conn: &Conn) -> Backend {
     if conn.backend_name() == "PostgreSQL" { Backend::Postgres } else { Backend::Sqlite }
 }
