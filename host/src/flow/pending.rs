@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::rules::{Refused, quota, refuse};
-use super::{House, queueing, send};
+use super::rules::{self, Case, Refused, quota, refuse};
+use super::{House, queueing, send, templates};
 use crate::model::{Content, Direction, Message, Millis, Status};
 use crate::store::job::Job;
-use crate::store::{job, message, team};
+use crate::store::{self, Conn, account, chat, contact, job, message, team};
 
 /// What to change in a message that waits.
 #[derive(Clone, Debug, Default)]
@@ -97,6 +97,9 @@ pub async fn retry(
             format!("message {id:?} is {}: only one that failed is sent once more", found.status);
         return Ok(Some(Err(refuse("not_failed", text))));
     }
+    if let Err(refused) = may_again(house, &mut tx, &found, now).await? {
+        return Ok(Some(Err(refused)));
+    }
     let job = Job {
         lane: format!("send/{}", found.chat_id),
         place: numbers.next(team_id),
@@ -110,7 +113,35 @@ pub async fn retry(
     Ok(Some(Ok(())))
 }
 
-/// Forget a stored message. `None`: the team has none.
+/// The rules that a message must keep to be sent, as for a new one, and its unit of the quota.
+async fn may_again(
+    house: &House,
+    conn: &mut Conn,
+    message: &Message,
+    now: Millis,
+) -> anyhow::Result<Result<(), Refused>> {
+    let account = account::get(conn, &message.team_id, &message.account_id).await?;
+    let Some(account) = account else { return Ok(Err(refuse("not_found", "the account is gone"))) };
+    let chat = chat::get(conn, &message.team_id, &message.chat_id).await?;
+    let contact = contact::get(conn, &message.team_id, &message.contact_id).await?;
+    let template = templates::named(conn, &account, &message.content).await?;
+    let case = Case {
+        account: &account,
+        chat: chat.as_ref(),
+        contact: contact.as_ref(),
+        content: &message.content,
+        template: template.as_ref(),
+        opt_out_notice: false,
+        due_at: now,
+        now,
+    };
+    if let Err(refused) = rules::check(&case) {
+        return Ok(Err(refused));
+    }
+    quota::again(house, conn, &account, message).await
+}
+
+/// Forget a stored message, and its file where no other names it. `None`: the team has none.
 ///
 /// # Errors
 /// When the database fails and nothing was written.
@@ -122,10 +153,12 @@ pub async fn forget(
     let mut tx = house.store.begin().await?;
     team::draw(&mut tx, &BTreeMap::from([(team_id.to_owned(), 1)])).await?;
     let Some(found) = message::get(&mut tx, team_id, id).await? else { return Ok(None) };
-    if !message::forget(&mut tx, team_id, id).await? {
+    if !message::forgettable(&mut tx, team_id, id).await? {
         let text = format!("message {id:?} is still to be sent: cancel it first");
         return Ok(Some(Err(refuse("still_pending", text))));
     }
+    let lanes = store::forget::messages(&mut tx, std::slice::from_ref(&found.id)).await?;
+    job::promote(&mut tx, &lanes).await?;
     house.commit(tx).await?;
     Ok(Some(Ok(found)))
 }

@@ -32,9 +32,6 @@ pub async fn check(
     if matches!(request.content, Content::Note { .. }) || case.due_at > case.now {
         return Ok(Ok(()));
     }
-    if request.client_id.is_some() && is_repeat(conn, request, case).await? {
-        return Ok(Ok(()));
-    }
     day(house, conn, case.account, case.now).await
 }
 
@@ -92,12 +89,6 @@ pub async fn file(
         (None, None) => Ok(()),
     };
     Ok(checked.map_err(|problem| refuse(problem.code(), format!("{}: {problem}", content.kind()))))
-}
-
-async fn is_repeat(conn: &mut Conn, request: &Request, case: &Case<'_>) -> anyhow::Result<bool> {
-    let Some(client_id) = &request.client_id else { return Ok(false) };
-    let found = message::by_client_id(conn, &request.team_id, &case.account.id, client_id).await?;
-    Ok(found.is_some())
 }
 
 /// A number whose day is full takes no more for today. What it took before waits for tomorrow.

@@ -210,11 +210,21 @@ impl From<Refused> for ApiError {
                 return Self::internal();
             }
             "template_not_found" => StatusCode::NOT_FOUND,
-            "opted_out" | "blocked" | "quota" | "window_closed" | "account_closed"
-            | "account_archived" | "not_pending" | "not_failed" | "still_pending"
-            | "not_incoming" | "bulk_over" | "template_paused" | "template_disabled" => {
-                StatusCode::CONFLICT
-            }
+            "opted_out"
+            | "blocked"
+            | "quota"
+            | "window_closed"
+            | "account_closed"
+            | "account_archived"
+            | "not_pending"
+            | "not_failed"
+            | "still_pending"
+            | "not_incoming"
+            | "bulk_over"
+            | "template_paused"
+            | "template_disabled"
+            | "template_not_editable"
+            | "idempotency_mismatch" => StatusCode::CONFLICT,
             "daily_limit" => StatusCode::TOO_MANY_REQUESTS,
             "media_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::BAD_REQUEST,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sqlx::any::AnyRow;
 
 use super::sql::{Column, Sql, rows, with_list};
-use super::{Conn, merge};
+use super::{Conn, forget, merge};
 use crate::model::{Chat, Millis};
 
 pub(super) const CHATS: &str = "SELECT chat.*, contact.blocked AS blocked FROM chat \
@@ -86,10 +86,13 @@ pub async fn touch(conn: &mut Conn, touches: &[Touch]) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// One chat; an id from before a merge finds what it is now.
+/// One chat that is shown; an id from before a merge finds what it is now.
 pub async fn get(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Option<Chat>> {
     let found = by_ids(conn, &[id.to_owned()]).await?.remove(id);
-    Ok(found.filter(|chat| chat.team_id == team_id))
+    let Some(chat) = found.filter(|chat| chat.team_id == team_id) else { return Ok(None) };
+    let mut sql = Sql::new("SELECT id FROM chat WHERE id = ");
+    sql.bind(chat.id.clone()).push(&forget::shown("chat"));
+    Ok(sql.fetch_one(conn).await?.map(|_| chat))
 }
 
 /// The chat of an account with a contact.
@@ -227,6 +230,7 @@ pub async fn last_message_at(
     contact_ids: &[String],
 ) -> sqlx::Result<HashMap<String, Millis>> {
     let head = "SELECT contact_id, MAX(last_message_at) AS last FROM chat WHERE contact_id IN";
-    let found = with_list(conn, head, contact_ids, "GROUP BY contact_id").await?;
+    let tail = format!("{} GROUP BY contact_id", forget::shown("chat"));
+    let found = with_list(conn, head, contact_ids, &tail).await?;
     found.iter().map(|row| Ok((row.text("contact_id")?, row.int("last")?))).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::contact::{from_row, tags};
 use super::sql::Sql;
-use super::{Conn, message};
+use super::{Conn, forget, message};
 use crate::model::{Contact, Message, OptIn};
 
 /// Which contacts to list; what is absent does not matter.
@@ -81,7 +81,7 @@ fn by_chats(sql: &mut Sql, filter: &Filter) {
         if let Some(value) = value {
             sql.bind(value);
         }
-        sql.push(")");
+        sql.push(&forget::shown("chat")).push(")");
     };
     if let Some(who) = &filter.assigned {
         some("chat.assigned = ", Some(who.clone()));

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::message::NewMessage;
+use super::message::{self, NewMessage};
 use super::sql::{Column, Sql, rows, with_list};
 use super::{Conn, search};
 use crate::model::{Millis, Past};
@@ -21,7 +21,7 @@ pub async fn insert(conn: &mut Conn, past: &[NewMessage]) -> sqlx::Result<HashSe
         conn,
         "INSERT INTO message (id, team_id, account_id, chat_id, contact_id, place, direction, content, status, rank, \
          provider_id, reply_to, due_at, created_at, sent_at, error_code, error_message, possible_duplicate, depth, \
-         options, cancel_if_replied, opt_out_notice, synced) VALUES",
+         options, cancel_if_replied, opt_out_notice, synced, media_id) VALUES",
         "ON CONFLICT DO NOTHING RETURNING id",
         past,
         |row, NewMessage { message: m, place, .. }| {
@@ -30,7 +30,7 @@ pub async fn insert(conn: &mut Conn, past: &[NewMessage]) -> sqlx::Result<HashSe
             row.text(serde_json::to_string(&m.content).unwrap_or_default()).text(m.status.as_str());
             row.add(m.status.rank()).text(&m.provider_id).text("").add(m.due_at).add(m.created_at);
             row.add(m.sent_at).text("").text("").truth(false).add(0_i64).text("{}").truth(false);
-            row.truth(false).truth(true);
+            row.truth(false).truth(true).text(message::file_of(&m.content));
         },
     )
     .await?;

@@ -107,15 +107,15 @@ pub async fn touch(
     }
     for part in ids.chunks(512) {
         let mut sql = Sql::new("UPDATE media SET used_at = ");
-        sql.bind(now).push(" WHERE team_id = ").bind(team_id.to_owned());
+        sql.bind(now).push(" WHERE ready = 1 AND team_id = ").bind(team_id.to_owned());
         sql.push(" AND id IN ").bind_list(part);
         sql.execute(conn).await?;
     }
     Ok(())
 }
 
-/// Files that no message named since `old`, those whose bytes never came, and those of plugins' calls
-/// that began before `abandoned` and came to nothing.
+/// Files stored before `old` that no message ever named, those whose bytes never came, those whose
+/// messages are gone, and those of plugins' calls that began before `abandoned` and came to nothing.
 pub async fn unused(
     conn: &mut Conn,
     old: Millis,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::message::NewMessage;
 use super::sql::{Sql, rows, with_list};
-use super::{Backend, Conn};
+use super::{Backend, Conn, forget as gone};
 use crate::model::Message;
 
 /// Of one message, and of one search, no more words than this are kept.
@@ -165,6 +165,7 @@ pub async fn find(conn: &mut Conn, wanted: Wanted<'_>) -> sqlx::Result<Vec<Messa
         Backend::Sqlite => in_sqlite(&looked_for, wanted),
         Backend::Postgres => in_postgres(&looked_for, wanted),
     };
+    sql.push(&gone::shown("message"));
     for (column, value) in BTreeMap::from([
         ("account_id", wanted.account),
         ("chat_id", wanted.chat),

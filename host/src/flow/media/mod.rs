@@ -256,11 +256,14 @@ async fn forget(house: &House, media: &[MediaRow]) -> Result<(), MediaError> {
     Ok(())
 }
 
+/// Before any file was stored: what a sweep with this finds are the files of messages that are gone.
+pub const DOOMED: Millis = 1;
+
 /// No call of a plugin takes so long, its settlement included.
 const CALL: Millis = 60 * 60 * 1000;
 
-/// Forget what was stored before `old` and never used, and what plugins began to keep in calls that
-/// came to nothing.
+/// Forget what was stored before `old` and never used, the files of messages that are gone, and what
+/// plugins began to keep in calls that came to nothing.
 ///
 /// # Errors
 /// When the database or the depot fails.

@@ -2,8 +2,8 @@
 
 use super::from_row;
 use crate::model::{Direction, Message, Millis, Status};
-use crate::store::Conn;
 use crate::store::sql::Sql;
+use crate::store::{Conn, forget};
 
 /// Which messages to list.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +27,7 @@ pub async fn find(
     limit: i64,
 ) -> sqlx::Result<Vec<Message>> {
     let mut sql = Sql::new("SELECT * FROM message WHERE team_id = ");
-    sql.bind(team_id.to_owned());
+    sql.bind(team_id.to_owned()).push(&forget::shown("message"));
     for (column, value) in [("account_id", &filter.account), ("chat_id", &filter.chat)] {
         if !value.is_empty() {
             sql.push(" AND ").push(column).push(" = ").bind(value.clone());

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -19,7 +19,7 @@ const MAX_VALUE: usize = 1000;
 const MAX_VARIABLES: usize = 50;
 
 /// One content for many recipients.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct NewBulkSend {
     /// The account to send from; needed where the team has several.
@@ -40,11 +40,11 @@ pub struct NewBulkSend {
     randomize_message: bool,
     #[serde(default)]
     cancel_if_replied: bool,
-    /// Your own id, 1 to 200 characters: the same one again is the same bulk send.
+    /// Your own id, 1 to 200 characters: the same request under it again is the same bulk send.
     pub idempotency_id: Option<String>,
 }
 
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewBulkRecipient {
     /// A phone number, or the id of a chat of the account.
@@ -58,6 +58,7 @@ pub async fn checked(
     house: &House,
     team_id: &str,
     new: NewBulkSend,
+    request_hash: String,
 ) -> Result<(bulk::Bulk, Vec<bulk::Recipient>), ApiError> {
     let limits = &house.config.limits;
     let most = limits.bulk_recipients;
@@ -98,6 +99,7 @@ pub async fn checked(
         revision: 1,
         due_at: new.schedule_at.unwrap_or(now).max(now),
         created_at: now,
+        request_hash,
     };
     Ok((bulk, recipients))
 }

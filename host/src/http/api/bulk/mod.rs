@@ -12,8 +12,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::messages::check_client_id;
-use crate::flow::House;
 use crate::flow::bulk as work;
+use crate::flow::{House, repeat};
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json, Page, Pagination, Path, Query, moment};
@@ -100,6 +100,11 @@ async fn view(conn: &mut Conn, bulk: &bulk::Bulk) -> Result<BulkSend, ApiError> 
 ///
 /// Each gets it once, whatever happens meanwhile; answers and single messages go before it. Who opted
 /// out gets nothing, and their message the error `opted_out`.
+///
+/// 409 `quota` where the account's quota does not reach for all recipients, those of its other bulk
+/// sends that are still to come counted in: then nothing is begun. What other messages take of the
+/// quota meanwhile cannot be known: a recipient for whom nothing is left then has a message with the
+/// error `quota`, which counts in `counts.error` and can be sent once more by `/messages/{id}/retry`.
 #[utoipa::path(
     post,
     path = "/bulk",
@@ -113,8 +118,18 @@ pub async fn create(
     Json(new): Json<NewBulkSend>,
 ) -> Result<(StatusCode, axum::Json<BulkSend>), ApiError> {
     check_client_id(new.idempotency_id.as_deref())?;
-    let (bulk, recipients) = body::checked(&house, &caller.team_id, new).await?;
-    let bulk = work::begin(&house, bulk, &recipients).await??;
+    let (team_id, id) = (&caller.team_id, new.idempotency_id.clone());
+    let hash = if id.is_some() { repeat::hash(&new)? } else { String::new() };
+    let mut conn = house.store.read().await?;
+    let before = work::known(&mut conn, team_id, id.as_deref(), &hash).await??;
+    drop(conn);
+    let bulk = match before {
+        Some(before) => before,
+        None => {
+            let (bulk, recipients) = body::checked(&house, team_id, new, hash).await?;
+            work::begin(&house, bulk, &recipients).await??
+        }
+    };
     let view = view(&mut *house.store.read().await?, &bulk).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(view)))
 }
@@ -175,6 +190,7 @@ pub async fn get(
 /// One recipient and what became of them.
 #[derive(Serialize, ToSchema)]
 pub struct BulkRecipient {
+    /// Empty: the person was erased since, and gets nothing.
     pub to: String,
     /// Null until it is queued.
     pub message: Option<String>,

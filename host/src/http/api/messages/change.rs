@@ -54,6 +54,8 @@ pub async fn edit(
 }
 
 /// Send a message that failed once more
+///
+/// It is refused where a new message would be, and counts in the account's quota again.
 #[utoipa::path(
     post,
     path = "/messages/{id}/retry",

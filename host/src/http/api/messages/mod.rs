@@ -23,7 +23,8 @@ use body::NewMessage;
 
 /// Send a message
 ///
-/// 202 once it is committed; the same `idempotencyId` on an account is the same message. 429
+/// 202 once it is committed; the same request under the same `idempotencyId` on an account is the same
+/// message, and another one under it is refused as 409 `idempotency_mismatch`. 429
 /// `daily_limit` where as many as may have left the number today.
 #[utoipa::path(
     post,
