@@ -3,7 +3,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Found, Receiver, Server};
+use switchboard::flow::teams;
+
+use crate::support::description::Description;
+use crate::support::{Found, Receiver, Seeds, Server};
 
 const ANN: &str = "+15550100777";
 const SECOND: &str = "+15550100778";
@@ -15,7 +18,7 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\n and so on";
 /// A day of an account and a person, with something in every table that speaks of them.
 struct Day {
     server: Server,
-    _receiver: Receiver,
+    receiver: Receiver,
     /// Another account of the team, in which Bob was sent the shared file too.
     other: String,
     own_file: String,
@@ -89,7 +92,7 @@ impl Day {
         let bulk = json!({ "account": server.account, "pace": 1, "content": { "type": "text", "text": "Hi {{name}}" }, "recipients": recipients });
         server.client.post("/api/v1/bulk", bulk).await.ok();
         server.drain().await;
-        Self { server, _receiver: receiver, other, own_file, shared_file }
+        Self { server, receiver, other, own_file, shared_file }
     }
 
     async fn contact(&self) -> String {
@@ -275,6 +278,23 @@ both! {
         // Her number is a stranger's again.
         server.says(ANN, "echo back").await;
         assert_ne!(day.contact().await, contact);
+        day.server.finish().await;
+    }
+
+    /// With everything that the API can make in it: no table has a row left, but those of the host's
+    /// own.
+    async fn a_removed_team_leaves_every_table_empty(on: On) {
+        let day = Day::spend(on).await;
+        let server = &day.server;
+        let description = Description::of(&server.client).await;
+        Seeds::sow(server, &day.receiver, &description).await;
+        server.drain().await;
+        let full = server.tables_with_rows(on).await;
+        assert!(full.len() > 30, "only {full:?}");
+        teams::remove(server.house(), &server.team).await.expect("removed");
+        assert_eq!(server.tables_with_rows(on).await, ["_sqlx_migrations", "signing_key"]);
+        assert!(!day.has_bytes(&day.own_file) && !day.has_bytes(&day.shared_file));
+        assert_eq!(server.client.get("/api/v1/me").await.refused(401), "unauthorized");
         day.server.finish().await;
     }
 

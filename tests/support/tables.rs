@@ -1,5 +1,6 @@
 //! Every table of the schema, looked through for words: what is forgotten must be in none.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use sqlx::{AssertSqlSafe, Executor, Row};
@@ -53,6 +54,20 @@ impl Server {
             (table.to_owned(), column.to_owned())
         };
         found.iter().map(split).collect()
+    }
+
+    /// The tables that have a row, in their order; the search's own by its one name.
+    pub async fn tables_with_rows(&self, on: On) -> Vec<String> {
+        let columns = self.columns(on).await;
+        let tables: BTreeSet<String> = columns.into_iter().map(|(table, _)| table).collect();
+        let mut with_rows = Vec::new();
+        for table in tables.into_iter().filter(|table| !table.starts_with("message_search_")) {
+            let sql = format!("SELECT 'one' FROM \"{table}\" LIMIT 1");
+            if !self.column(&sql).await.is_empty() {
+                with_rows.push(table);
+            }
+        }
+        with_rows
     }
 
     /// Wherever one of these words stands, in bytes too.
