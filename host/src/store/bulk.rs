@@ -3,6 +3,7 @@
 use sqlx::any::AnyRow;
 
 use super::Conn;
+use super::department::narrow;
 use super::sql::{Column, Sql, rows};
 use crate::model::{Millis, Status};
 
@@ -113,15 +114,18 @@ pub async fn by_client_id(
     sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
 }
 
-/// A team's bulk sends, newest first, older than the one with id `before` where it is not empty.
+/// A team's bulk sends (of a department's accounts where one is named), newest first, older than the
+/// one with id `before` where it is not empty.
 pub async fn list(
     conn: &mut Conn,
     team_id: &str,
+    department_id: &str,
     before: &str,
     limit: i64,
 ) -> sqlx::Result<Vec<Bulk>> {
     let mut sql = Sql::new("SELECT * FROM bulk WHERE team_id = ");
     sql.bind(team_id.to_owned());
+    narrow(&mut sql, "account_id", team_id, department_id);
     if !before.is_empty() {
         sql.push(" AND id < ").bind(before.to_owned());
     }

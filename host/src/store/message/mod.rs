@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use sqlx::any::AnyRow;
 
 use super::sql::{Column, Sql, rows, with_list};
-use super::{Conn, chat, contact, search};
+use super::{Conn, chat, contact, media, search};
 use crate::model::{Chat, Contact, Direction, Message, Millis, Status};
 
 pub use change::{edit, forget, pending_of, retry, set_content};
@@ -86,7 +86,9 @@ pub async fn insert(conn: &mut Conn, messages: &[NewMessage]) -> sqlx::Result<Ha
     )
     .await?;
     let added = returned.iter().map(|row| row.text("id")).collect::<sqlx::Result<HashSet<_>>>()?;
-    search::add(conn, messages.iter().filter(|new| added.contains(&new.message.id))).await?;
+    let new = || messages.iter().filter(|new| added.contains(&new.message.id));
+    search::add(conn, new()).await?;
+    media::name(conn, new().map(|new| &new.message)).await?;
     Ok(added)
 }
 
@@ -111,27 +113,6 @@ pub async fn by_client_id(
     sql.bind(team_id.to_owned()).push(" AND account_id = ").bind(account_id.to_owned());
     sql.push(" AND client_id = ").bind(client_id.to_owned());
     sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
-}
-
-/// A chat's messages, newest first, older than the message `before` where it is not empty.
-pub async fn history(
-    conn: &mut Conn,
-    team_id: &str,
-    chat_id: &str,
-    before: &str,
-    limit: i64,
-) -> sqlx::Result<Vec<Message>> {
-    let mut sql = Sql::new("SELECT * FROM message WHERE team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND chat_id = ").bind(chat_id.to_owned());
-    if !before.is_empty() {
-        sql.push(" AND place < (SELECT place FROM message AS mark WHERE mark.id = ")
-            .bind(before.to_owned())
-            .push(" AND mark.team_id = ")
-            .bind(team_id.to_owned())
-            .push(")");
-    }
-    sql.push(" ORDER BY place DESC LIMIT ").bind(limit);
-    sql.fetch(conn).await?.iter().map(from_row).collect()
 }
 
 /// A message on its way out, with what the send claim must check.
@@ -297,28 +278,6 @@ pub async fn cancellable(conn: &mut Conn, chat_ids: &[String]) -> sqlx::Result<V
     )
     .await?;
     found.iter().map(|row| row.text("id")).collect()
-}
-
-/// A contact's messages on all accounts, newest first, older than the message `before` where it is not empty.
-pub async fn list(
-    conn: &mut Conn,
-    team_id: &str,
-    contact_id: &str,
-    before: &str,
-    limit: i64,
-) -> sqlx::Result<Vec<Message>> {
-    let mut sql = Sql::new("SELECT * FROM message WHERE team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND chat_id IN (SELECT id FROM chat WHERE contact_id = ");
-    sql.bind(contact_id.to_owned()).push(")");
-    if !before.is_empty() {
-        sql.push(" AND place < (SELECT place FROM message AS mark WHERE mark.id = ")
-            .bind(before.to_owned())
-            .push(" AND mark.team_id = ")
-            .bind(team_id.to_owned())
-            .push(")");
-    }
-    sql.push(" ORDER BY place DESC LIMIT ").bind(limit);
-    sql.fetch(conn).await?.iter().map(from_row).collect()
 }
 
 /// How many messages there are by direction and status, of one team.
