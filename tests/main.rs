@@ -24,6 +24,7 @@ mod hostile;
 mod hotswap;
 mod identity;
 mod intake;
+mod keys;
 mod media;
 mod members;
 mod merges;

@@ -13,6 +13,11 @@ CREATE INDEX media_account_account ON media_account (account_id);
 -- Notes are few among many.
 CREATE INDEX message_note ON message (chat_id, place) WHERE status = 'note';
 
+-- Chats are listed in order of their ids; and when one was last used changes with every message, so no
+-- index should have to follow.
+DROP INDEX chat_team;
+CREATE INDEX chat_team ON chat (team_id, id);
+
 -- The words of a message, each behind the end of its team's id: a search reads its own team's rows
 -- alone, and PostgreSQL knows their order now (docs/decisions/0017).
 -- only sqlite
@@ -24,11 +29,16 @@ CREATE VIRTUAL TABLE message_search USING fts5(
     tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co M*' tokenchars '_'",
     prefix = '10 11 12 13 14', columnsize = 0
 );
--- Before: the words, then `id_<team>` and `id_<message>`; no word but these has an underscore.
+-- Before: the words, then `id_<team>` and `id_<message>`; no word but these has an underscore. FTS5
+-- itself takes off the accents of Latin letters alone; new words have none.
 INSERT INTO message_search (rowid, words, message_id, team_id, place)
 SELECT rowid,
-    substr(team_id, -8) || replace(substr(words, 1, instr(words, ' id_') - 1), ' ', ' ' || substr(team_id, -8))
-        || ' id_' || message_id,
+    substr(team_id, -8) || replace(
+        replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(substr(words, 1, instr(words, ' id_') - 1),
+        'ё', 'е'), 'й', 'и'), 'ї', 'і'), 'ά', 'α'), 'έ', 'ε'), 'ή', 'η'),
+        'ί', 'ι'), 'ό', 'ο'), 'ύ', 'υ'), 'ώ', 'ω'), 'ϊ', 'ι'), 'ϋ', 'υ'),
+        ' ', ' ' || substr(team_id, -8)
+    ) || ' id_' || message_id,
     message_id, team_id, place
 FROM message_search_before ORDER BY rowid;
 DROP TABLE message_search_before;

@@ -26,7 +26,9 @@ pub async fn check(
     if let Err(refused) = answered(conn, request, case).await? {
         return Ok(Err(refused));
     }
-    if let Err(refused) = file(house, &request.team_id, &request.department_id, &request.content).await? {
+    if let Err(refused) =
+        file(house, &request.team_id, &request.department_id, &request.content).await?
+    {
         return Ok(Err(refused));
     }
     if matches!(request.content, Content::Note { .. }) || case.due_at > case.now {

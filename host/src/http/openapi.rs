@@ -102,10 +102,7 @@ impl Modify for Schemes {
 
 /// Say of routes what their guard adds: what they need (`None`: any caller will do), and the refusals
 /// that any call may meet.
-pub fn guarded<S>(
-    needs: Option<Needs>,
-    mut routes: UtoipaMethodRouter<S>,
-) -> UtoipaMethodRouter<S>
+pub fn guarded<S>(needs: Option<Needs>, mut routes: UtoipaMethodRouter<S>) -> UtoipaMethodRouter<S>
 where
     S: Clone + Send + Sync + 'static,
 {

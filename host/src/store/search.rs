@@ -40,12 +40,13 @@ pub fn words(text: &str, most: usize) -> Vec<String> {
             length += 1;
         }
         if words.len() >= most {
-            return words;
+            break;
         }
     }
     if !word.is_empty() {
         words.push(word);
     }
+    words.truncate(most);
     words
 }
 
@@ -296,7 +297,10 @@ mod tests {
         assert_eq!(parts("“good morning”"), [phrase("good morning")]);
         assert_eq!(parts("5\" pipe"), [beginning("5"), beginning("pipe")]);
         assert_eq!(parts("\"\" \" , \""), []);
-        assert_eq!(parts(&"a \"b c\" ".repeat(20)).iter().map(|part| part.words.len()).sum::<usize>(), MAX_QUERY);
+        assert_eq!(
+            parts(&"a \"b c\" ".repeat(20)).iter().map(|part| part.words.len()).sum::<usize>(),
+            MAX_QUERY
+        );
     }
 
     #[test]

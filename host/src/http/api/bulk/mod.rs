@@ -143,7 +143,8 @@ pub async fn list(
     Query(page): Query<Page>,
 ) -> Result<axum::Json<BulkSendList>, ApiError> {
     let mut conn = house.store.read().await?;
-    let mut found = bulk::list(&mut conn, &caller.team_id, &caller.department_id, page.cursor(), page.fetch())
+    let mut found =
+        bulk::list(&mut conn, &caller.team_id, &caller.department_id, page.cursor(), page.fetch())
             .await?;
     let next = page.cut(&mut found, |bulk| bulk.id.clone());
     let mut views = Vec::with_capacity(found.len());

@@ -200,8 +200,7 @@ pub async fn search(
         contact: contact_id(&mut conn, team, wanted.contact).await?,
         ..message::Filter::default()
     };
-    let found =
-        search::find(&mut conn, team, typed, &filter, page.cursor(), page.fetch()).await?;
+    let found = search::find(&mut conn, team, typed, &filter, page.cursor(), page.fetch()).await?;
     view::paged(&mut conn, &page, found).await
 }
 
