@@ -89,6 +89,10 @@ impl Place {
     }
 }
 
+fn words(args: &[String]) -> Vec<&str> {
+    args.iter().map(String::as_str).collect()
+}
+
 impl Service {
     fn url(&self) -> &str {
         self.ready["url"].as_str().expect("an address")
@@ -144,8 +148,22 @@ both! {
         assert!(place.prints(&["key", "list"], "").contains("chats:read team:read"));
         let id = key["id"].as_str().expect("an id");
         assert!(place.fails(&["key", "remove", id, "--team", second]).contains(id));
+        assert!(place.fails(&["key", "add", "--department", "dep_0"]).contains("dep_0"));
+        assert_eq!(place.json(&["key", "show", id])["name"], "desk");
         place.json(&["key", "remove", id]);
         assert_eq!(place.json(&["key", "list"]), json!([]));
+        // The team hears of it all, in its order.
+        let key = place.json(&["key", "add"]);
+        let service = place.serve("serve");
+        let client = Client::new(service.url(), key["api_key"].as_str().expect("a key"));
+        let events = client.get("/api/v1/events").await.ok();
+        let names: Vec<&str> =
+            events["events"].as_array().expect("a list").iter().filter_map(|event| event["type"].as_str()).collect();
+        assert_eq!(
+            names,
+            ["user.added", "user.added", "user.changed", "user.removed", "key.created", "key.deleted", "key.created"]
+        );
+        service.stop();
     }
 
     async fn the_first_start_prints_a_link_until_there_is_an_owner(on: On) {
@@ -183,10 +201,9 @@ both! {
             let connection = ["--url", service.url(), "--key", &key];
             args.iter().chain(&connection).map(|arg| (*arg).to_owned()).collect()
         };
-        let json = |args: &[&str]| {
-            let args = with(args);
-            place.json(&args.iter().map(String::as_str).collect::<Vec<_>>())
-        };
+        let json = |args: &[&str]| place.json(&words(&with(args)));
+        let fails = |args: &[&str]| place.fails(&words(&with(args)));
+        let prints = |args: &[&str], input: &str| place.prints(&words(&with(args)), input);
         let account = service.ready["account"].as_str().expect("an account");
         json(&["account", "rename", account, "Front desk"]);
         let second = json(&["account", "add", "--nickname", "Second", "--phone", "+15550100999"]);
@@ -194,8 +211,11 @@ both! {
         assert_eq!(accounts.as_array().map(Vec::len), Some(2));
         let second = second["id"].as_str().expect("an id");
         assert_eq!(json(&["account", "close", second])["state"], "close");
-        let args = with(&["account", "list"]);
-        let table = place.prints(&args.iter().map(String::as_str).collect::<Vec<_>>(), "");
+        json(&["account", "tier", second, "limited_msg_no_chat_history"]);
+        assert_eq!(json(&["account", "show", second])["tier"], "limited_msg_no_chat_history");
+        assert_eq!(json(&["account", "pause", second])["paused"], true);
+        assert_eq!(json(&["account", "resume", second])["paused"], false);
+        let table = prints(&["account", "list"], "");
         assert!(table.starts_with("ID ") && table.contains("Front desk"), "{table}");
 
         let endpoint = json(&["webhook", "add", &receiver.url, "--event", "endpoint.test"]);
@@ -204,9 +224,12 @@ both! {
         assert_eq!(json(&["webhook", "disable", endpoint])["enabled"], false);
         json(&["webhook", "enable", endpoint]);
         assert_eq!(json(&["webhook", "list"])[0]["id"], endpoint);
+        let rotated = json(&["webhook", "rotate", endpoint]);
+        assert!(rotated["secret"].as_str().expect("a secret").starts_with("whsec_"));
+        let ranged = json(&["webhook", "resend", endpoint, "--from", "2026-01-01T00:00:00Z"]);
+        assert!(ranged["id"].is_string(), "{ranged}");
         json(&["webhook", "remove", endpoint]);
-        let args = with(&["webhook", "show", endpoint]);
-        let refusal = place.fails(&args.iter().map(String::as_str).collect::<Vec<_>>());
+        let refusal = fails(&["webhook", "show", endpoint]);
         assert!(refusal.contains("not_found"), "{refusal}");
 
         let hour = chrono::DateTime::from_timestamp_millis(Clock::system().now() + 3_600_000);
@@ -216,9 +239,33 @@ both! {
         assert_eq!(sent["id"], again["id"]);
         let id = sent["id"].as_str().expect("an id");
         assert_eq!(json(&["message", "get", id])["status"], "pending");
+        assert_eq!(json(&["message", "edit", id, "--text", "Good evening"])["text"], "Good evening");
+        assert_eq!(json(&["message", "search", "evening"])[0]["id"], id);
         let listed = json(&["message", "list", "--contact", "+15550100123"]);
         assert_eq!(listed[0]["id"], id);
         assert_eq!(json(&["message", "cancel", id])["status"], "cancelled");
+        json(&["message", "remove", id]);
+        assert!(fails(&["message", "show", id]).contains("not_found"));
+
+        let file = place.data.path().join("price list.pdf");
+        std::fs::write(&file, b"%PDF-1.7 prices").expect("written");
+        let file = file.to_str().expect("a path");
+        let sent = json(&["message", "send", "+15550100123", "Our prices", "--file", file, "--account", account, "--at", at]);
+        assert_eq!((&sent["type"], &sent["document"]["filename"]), (&json!("document"), &json!("price list.pdf")));
+        assert_eq!(sent["document"]["caption"], "Our prices");
+        let refusal = fails(&["message", "send", "+15550100123", "--template", "none", "--value", "Ann", "--account", account]);
+        assert!(refusal.contains("template_not_found"), "{refusal}");
+
+        let contacts = prints(&["api", "GET", "contacts?limit=1"], "");
+        let contacts: Value = serde_json::from_str(&contacts).expect("JSON");
+        assert_eq!(contacts["contacts"][0]["phone"], "+15550100123");
+        let made = prints(&["api", "POST", "/contacts", "-"], r#"{"phone":"+15550100777","name":"Bea"}"#);
+        assert_eq!(serde_json::from_str::<Value>(&made).expect("JSON")["name"], "Bea");
+        assert!(fails(&["api", "DELETE", "contacts/con_0"]).contains("not_found"));
+
+        json(&["account", "archive", second]);
+        json(&["account", "remove", second]);
+        assert!(fails(&["account", "show", second]).contains("not_found"));
         service.stop();
     }
 }

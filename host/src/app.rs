@@ -100,7 +100,7 @@ async fn listen_on(address: &str) -> anyhow::Result<TcpListener> {
 }
 
 /// A house at rest: everything open, nothing running.
-async fn open(config: Config, clock: Clock) -> anyhow::Result<Arc<House>> {
+pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Arc<House>> {
     let store = Store::open(&config.database, &config.data).await?;
     let seal = Seal::open_or_create(&config.data)?;
     if store.was_unclean() {

@@ -35,6 +35,15 @@ pub struct Remote {
     pub json: bool,
 }
 
+/// Set the fields of a body that are given.
+pub fn put<const N: usize>(body: &mut Value, fields: [(&str, Option<String>); N]) {
+    for (field, value) in fields {
+        if let Some(value) = value {
+            body[field] = value.into();
+        }
+    }
+}
+
 /// A part of a path, whatever it holds.
 pub fn part(id: &str) -> String {
     url::form_urlencoded::byte_serialize(id.as_bytes()).collect()

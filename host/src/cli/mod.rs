@@ -3,6 +3,7 @@
 mod account;
 mod api;
 mod build;
+mod call;
 mod config;
 mod demo;
 mod key;
@@ -56,6 +57,8 @@ enum Command {
     Message(message::Args),
     /// Install and look after plugins on a running service
     Plugin(plugin::Args),
+    /// Call any operation of a running service's API
+    Api(call::Args),
     /// Make one .wasm file of a plugin's folder
     Build(build::Args),
 }
@@ -76,6 +79,7 @@ pub fn main() -> ExitCode {
         Some(Command::Webhook(args)) => block_on(webhook::run(args)),
         Some(Command::Message(args)) => block_on(message::run(args)),
         Some(Command::Plugin(args)) => block_on(plugin::run(args)),
+        Some(Command::Api(args)) => block_on(call::run(args)),
         Some(Command::Build(args)) => build::run(&args),
     };
     match done {

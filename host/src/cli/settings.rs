@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
+use crate::app;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::flow::House;
 use crate::store::{Conn, Store, job, team};
 
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -40,17 +42,33 @@ pub struct Local {
 }
 
 impl Local {
-    /// Do something on the database, and close it whatever came of it.
-    pub async fn on_store<T>(
+    /// Do something in the house at rest, and close it whatever came of it. What it writes as events
+    /// goes to plugins and endpoints when the service runs again.
+    pub async fn at_rest<T>(
         &self,
-        work: impl AsyncFnOnce(&Store, &Clock, &Config) -> anyhow::Result<T>,
+        work: impl AsyncFnOnce(&House) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        let config = self.settings.load()?;
-        let clock = Clock::system();
-        let store = open_store(&config, &clock).await?;
-        let done = work(&store, &clock, &config).await;
-        store.close().await;
+        let house = app::open(self.settings.load()?, Clock::system()).await?;
+        let done = work(&house).await;
+        house.store.close().await;
         done
+    }
+}
+
+/// The same for commands about one team.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Whose {
+    /// The team's id [default: the first team]
+    #[arg(long)]
+    pub team: Option<String>,
+    #[command(flatten)]
+    pub local: Local,
+}
+
+impl Whose {
+    /// The id of the team.
+    pub async fn team(&self, house: &House) -> anyhow::Result<String> {
+        team_or_first(&mut *house.store.read().await?, self.team.as_deref()).await
     }
 }
 

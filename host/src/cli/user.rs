@@ -5,29 +5,20 @@ use std::io::{IsTerminal, Read};
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use super::settings::{Local, team_or_first};
+use super::settings::{Local, Whose, team_or_first};
 use super::table;
-use crate::clock::Clock;
+use crate::flow::House;
 use crate::flow::identity::people::{self, Newcomer};
 use crate::flow::identity::{hold, password};
 use crate::model::Role;
 use crate::store::user::{self, Member};
-use crate::store::{Store, team};
+use crate::store::{Conn, team};
 
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
-}
-
-#[derive(Clone, Debug, clap::Args)]
-struct Whose {
-    /// The team's id [default: the first team]
-    #[arg(long)]
-    team: Option<String>,
-    #[command(flatten)]
-    local: Local,
 }
 
 #[derive(Clone, Debug, clap::Subcommand)]
@@ -93,14 +84,7 @@ fn view(member: &Member) -> Value {
 pub async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::List { whose } => {
-            let members = whose
-                .local
-                .on_store(async |store, _, _| {
-                    let mut conn = store.read().await?;
-                    let team_id = team_or_first(&mut conn, whose.team.as_deref()).await?;
-                    Ok(user::members(&mut conn, &team_id, "", 10_000).await?)
-                })
-                .await?;
+            let members = whose.local.at_rest(async |house| list(house, &whose).await).await?;
             let members: Vec<Value> = members.iter().map(view).collect();
             table::list(whose.local.json, &members, &["id", "email", "name", "role"]);
         }
@@ -108,110 +92,107 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             let role = if owner { Role::Owner } else { role };
             let email = people::address(&email)?;
             let new = Newcomer { email, name, role, password: String::new() };
-            let added = whose
-                .local
-                .on_store(async |store, clock, _| {
-                    add(store, clock, whose.team.as_deref(), new, password_stdin).await
-                })
-                .await?;
+            let work = async |house: &House| add(house, &whose, new, password_stdin).await;
+            let added = whose.local.at_rest(work).await?;
             table::one(whose.local.json, &view(&added));
         }
         Command::Show { email, whose } => {
-            let found = whose
-                .local
-                .on_store(async |store, _, _| {
-                    let mut tx = store.begin().await?;
-                    let team_id = team_or_first(&mut tx, whose.team.as_deref()).await?;
-                    member(&mut tx, &team_id, &email).await
-                })
-                .await?;
+            let work = async |house: &House| {
+                let team_id = whose.team(house).await?;
+                member(&mut *house.store.read().await?, &team_id, &email).await
+            };
+            let found = whose.local.at_rest(work).await?;
             table::one(whose.local.json, &view(&found));
         }
         Command::Role { email, role, whose } => {
-            let changed = whose
-                .local
-                .on_store(async |store, _, _| {
-                    let mut tx = store.begin().await?;
-                    let team_id = team_or_first(&mut tx, whose.team.as_deref()).await?;
-                    hold(&mut tx, &team_id).await?;
-                    let before = member(&mut tx, &team_id, &email).await?;
-                    let id = &before.user.id;
-                    let changed = people::change_role(&mut tx, &team_id, id, role).await?;
-                    store.commit(tx).await?;
-                    Ok(changed)
-                })
-                .await?;
+            let work = async |house: &House| change_role(house, &whose, &email, role).await;
+            let changed = whose.local.at_rest(work).await?;
             table::one(whose.local.json, &view(&changed));
         }
         Command::Password { email, password_stdin, local } => {
-            let id = local
-                .on_store(async |store, _, _| set_password(store, &email, password_stdin).await)
-                .await?;
+            let work = async |house: &House| set_password(house, &email, password_stdin).await;
+            let id = local.at_rest(work).await?;
             table::one(local.json, &json!({ "id": id, "email": people::normal(&email) }));
         }
         Command::Remove { email, whose } => {
-            let removed = whose
-                .local
-                .on_store(async |store, _, _| {
-                    let mut tx = store.begin().await?;
-                    let team_id = team_or_first(&mut tx, whose.team.as_deref()).await?;
-                    hold(&mut tx, &team_id).await?;
-                    let leaving = member(&mut tx, &team_id, &email).await?;
-                    let removed = people::remove(&mut tx, &team_id, &leaving.user.id).await?;
-                    store.commit(tx).await?;
-                    Ok(removed)
-                })
-                .await?;
+            let work = async |house: &House| remove(house, &whose, &email).await;
+            let removed = whose.local.at_rest(work).await?;
             table::one(whose.local.json, &json!({ "removed": removed.user.id }));
         }
     }
     Ok(())
 }
 
-async fn member(tx: &mut crate::store::Tx, team_id: &str, email: &str) -> anyhow::Result<Member> {
+async fn member(conn: &mut Conn, team_id: &str, email: &str) -> anyhow::Result<Member> {
     let missing = || format!("there is no user {email:?} in this team");
-    let found = user::by_email(tx, &people::address(email)?).await?.with_context(missing)?;
-    user::membership(tx, team_id, &found.id).await?.with_context(missing)
+    let found = user::by_email(conn, &people::address(email)?).await?.with_context(missing)?;
+    user::membership(conn, team_id, &found.id).await?.with_context(missing)
+}
+
+async fn list(house: &House, whose: &Whose) -> anyhow::Result<Vec<Member>> {
+    let team_id = whose.team(house).await?;
+    Ok(user::members(&mut *house.store.read().await?, &team_id, "", 10_000).await?)
 }
 
 async fn add(
-    store: &Store,
-    clock: &Clock,
-    named: Option<&str>,
+    house: &House,
+    whose: &Whose,
     mut new: Newcomer,
     stdin: bool,
 ) -> anyhow::Result<Member> {
     anyhow::ensure!(!new.name.contains('\0'), "the name holds a NUL");
-    let known = user::by_email(&mut *store.read().await?, &new.email).await?;
+    let known = user::by_email(&mut *house.store.read().await?, &new.email).await?;
     if known.is_none() {
         new.password = password::hash(&asked(stdin)?).await?;
     }
-    let mut tx = store.begin().await?;
+    let mut tx = house.store.begin().await?;
+    let named = whose.team.as_deref();
     if new.role == Role::Owner && named.is_none() && team::first(&mut tx).await?.is_none() {
+        let clock = &house.clock;
         team::insert(&mut tx, &clock.id("team"), "First team", clock.now()).await?;
     }
     let team_id = team_or_first(&mut tx, named).await?;
-    hold(&mut tx, &team_id).await?;
+    let mut numbers = hold(&mut tx, &team_id).await?;
     let added = match known {
-        None => people::add(&mut tx, clock, &team_id, new).await?,
-        Some(user) => {
-            let now = clock.now();
-            let joined = user::join(&mut tx, &team_id, &user.id, new.role, now).await?;
-            anyhow::ensure!(joined, "{} belongs to this team already", user.email);
-            Member { user, role: new.role, joined_at: now }
-        }
+        None => people::add(house, &mut tx, &mut numbers, &team_id, new).await?,
+        Some(user) => people::join(house, &mut tx, &mut numbers, &team_id, user, new.role).await?,
     };
-    store.commit(tx).await?;
+    house.commit(tx).await?;
     Ok(added)
 }
 
-async fn set_password(store: &Store, email: &str, stdin: bool) -> anyhow::Result<String> {
-    let known = user::by_email(&mut *store.read().await?, &people::address(email)?).await?;
+async fn change_role(
+    house: &House,
+    whose: &Whose,
+    email: &str,
+    role: Role,
+) -> anyhow::Result<Member> {
+    let team_id = whose.team(house).await?;
+    let mut tx = house.store.begin().await?;
+    let mut numbers = hold(&mut tx, &team_id).await?;
+    let id = member(&mut tx, &team_id, email).await?.user.id;
+    let changed = people::change_role(house, &mut tx, &mut numbers, &team_id, &id, role).await?;
+    house.commit(tx).await?;
+    Ok(changed)
+}
+
+async fn remove(house: &House, whose: &Whose, email: &str) -> anyhow::Result<Member> {
+    let team_id = whose.team(house).await?;
+    let mut tx = house.store.begin().await?;
+    let mut numbers = hold(&mut tx, &team_id).await?;
+    let id = member(&mut tx, &team_id, email).await?.user.id;
+    let removed = people::remove(house, &mut tx, &mut numbers, &team_id, &id).await?;
+    house.commit(tx).await?;
+    Ok(removed)
+}
+
+async fn set_password(house: &House, email: &str, stdin: bool) -> anyhow::Result<String> {
+    let known = user::by_email(&mut *house.store.read().await?, &people::address(email)?).await?;
     let user = known.with_context(|| format!("there is no user {email:?}"))?;
     let kept = password::hash(&asked(stdin)?).await?;
-    let mut tx = store.begin().await?;
+    let mut tx = house.store.begin().await?;
     people::set_password(&mut tx, &user.id, &kept, "").await?;
-    store.commit(tx).await?;
+    house.commit(tx).await?;
     Ok(user.id)
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::api::{Api, Remote, part};
+use super::api::{Api, Remote, part, put};
 use super::table;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -52,6 +52,21 @@ enum Command {
         #[arg(long, default_value_t = 50)]
         limit: usize,
     },
+    /// Give it a new secret, printed this once; the old one signs beside it for a day
+    Rotate { endpoint: String },
+    /// Send it what it missed once more: one event, or all of a time
+    Resend {
+        endpoint: String,
+        /// The id of the event
+        #[arg(long, conflicts_with = "from")]
+        event: Option<String>,
+        /// From this moment, such as 2026-12-24T09:00:00+01:00
+        #[arg(long, value_name = "TIME", required_unless_present = "event")]
+        from: Option<String>,
+        /// Up to this moment [default: now]
+        #[arg(long, value_name = "TIME", requires = "from")]
+        to: Option<String>,
+    },
     /// Delete an endpoint, with the notices that wait for it
     Remove { endpoint: String },
 }
@@ -86,6 +101,14 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             api.patch(&path(&endpoint), json!({ "enabled": false })).await?
         }
         Command::Test { endpoint } => api.post(&(path(&endpoint) + "/test"), json!({})).await?,
+        Command::Rotate { endpoint } => {
+            api.post(&(path(&endpoint) + "/secret/rotate"), json!({})).await?
+        }
+        Command::Resend { endpoint, event, from, to } => {
+            let mut body = json!({});
+            put(&mut body, [("event", event), ("from", from), ("to", to)]);
+            api.post(&(path(&endpoint) + "/resend"), body).await?
+        }
         Command::Remove { endpoint } => {
             api.delete(&path(&endpoint)).await?;
             json!({ "removed": endpoint })

@@ -24,6 +24,7 @@ pub mod rules;
 pub mod send;
 pub mod signal;
 pub mod spin;
+pub mod teams;
 pub mod templates;
 pub mod timers;
 pub mod upkeep;

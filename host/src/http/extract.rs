@@ -23,10 +23,6 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         if holds_nul(&whole) {
             return Err(ApiError::invalid("a text holds a NUL (\\u0000): leave it out"));
         }
-        if whole.trim_ascii_start().starts_with(b"[") {
-            // A list would fill an object's fields in their order.
-            return Err(ApiError::invalid("the body is a list: give an object"));
-        }
         // A list would be read as the fields of an object in their order.
         if whole.trim_ascii_start().starts_with(b"[") {
             return Err(ApiError::invalid("give a JSON object"));

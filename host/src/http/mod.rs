@@ -7,6 +7,7 @@ mod error;
 mod extract;
 mod health;
 mod limits;
+mod linger;
 pub mod metrics;
 mod observe;
 pub mod openapi;

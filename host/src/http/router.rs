@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, get};
 use axum::{Extension, Router};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,7 @@ use super::auth::{self, Gate, Needs};
 use super::error::ApiError;
 use super::limits::Windows;
 use super::wiring::Phones;
-use super::{health, metrics, observe, openapi, plugin_webhook, sandbox, setup, token};
+use super::{health, linger, metrics, observe, openapi, plugin_webhook, sandbox, setup, token};
 use crate::flow::House;
 use crate::model::ApiScope;
 
@@ -47,6 +47,7 @@ pub fn router(house: Arc<House>, stop: CancellationToken) -> Router {
         .layer(DefaultBodyLimit::max(house.config.server.max_body))
         .layer(from_fn_with_state(stop, observe::end_streams))
         .layer(CatchPanicLayer::custom(observe::panicked))
+        .layer(from_fn(linger::linger))
         .layer(from_fn_with_state(house, observe::request))
 }
 

@@ -131,6 +131,13 @@ pub async fn unused(conn: &mut Conn, old: Millis, limit: i64) -> sqlx::Result<Ve
     sql.fetch(conn).await?.iter().map(from_row).collect()
 }
 
+/// Files of a team, those not wholly stored among them.
+pub async fn of_team(conn: &mut Conn, team_id: &str, limit: i64) -> sqlx::Result<Vec<MediaRow>> {
+    let mut sql = Sql::new("SELECT * FROM media WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" LIMIT ").bind(limit);
+    sql.fetch(conn).await?.iter().map(from_row).collect()
+}
+
 /// Forget files; their bytes go next.
 pub async fn delete(conn: &mut Conn, ids: &[String]) -> sqlx::Result<()> {
     with_list(conn, "DELETE FROM media_account WHERE media_id IN", ids, "").await?;

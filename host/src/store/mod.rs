@@ -32,6 +32,7 @@ pub mod signing_key;
 pub mod sql;
 pub mod state;
 pub mod team;
+pub mod team_removal;
 pub mod template;
 pub mod timer;
 pub mod usage;

@@ -186,6 +186,24 @@ pub async fn forget(conn: &mut Conn, ids: &[String]) -> sqlx::Result<()> {
     Ok(())
 }
 
+/// All messages of a team are gone.
+pub async fn forget_team(conn: &mut Conn, team_id: &str) -> sqlx::Result<()> {
+    let mut sql = match backend(conn) {
+        Backend::Postgres => Sql::new("DELETE FROM message_search WHERE "),
+        Backend::Sqlite => {
+            let mut sql = Sql::new(
+                "DELETE FROM message_search WHERE rowid IN \
+                 (SELECT rowid FROM message_search WHERE message_search MATCH ",
+            );
+            sql.bind(format!("\"{}\" *", team_key(team_id))).push(") AND ");
+            sql
+        }
+    };
+    sql.push("team_id = ").bind(team_id.to_owned());
+    sql.execute(conn).await?;
+    Ok(())
+}
+
 fn backend(conn: &Conn) -> Backend {
     if conn.backend_name() == "PostgreSQL" { Backend::Postgres } else { Backend::Sqlite }
 }

@@ -3,6 +3,7 @@
 //! What only a program knows (keys, apps' secrets, refresh tokens, links) is random and kept by its
 //! hash. What a person thinks of (a password) is kept by Argon2id.
 
+pub mod credentials;
 pub mod grant;
 pub mod password;
 pub mod people;

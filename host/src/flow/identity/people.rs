@@ -1,8 +1,13 @@
 //! People join teams, change roles, leave, and choose passwords. A team never loses its last owner.
+//!
+//! What changes a team is done in a transaction that holds the team's row, and is an event.
 
-use super::{IdentityError, hash, random};
-use crate::clock::Clock;
-use crate::model::{Millis, Role};
+use serde_json::json;
+
+use super::{IdentityError, hash, note, random};
+use crate::flow::House;
+use crate::model::{EventKind, Millis, Role};
+use crate::store::team::Numbers;
 use crate::store::user::{self, Member, User};
 use crate::store::{Conn, Tx, session, team};
 
@@ -37,18 +42,18 @@ pub struct Newcomer {
 /// Add a person whom this host does not know. Their address belongs to them alone: who is known
 /// already can be let into another team by the operator only.
 pub async fn add(
+    house: &House,
     tx: &mut Tx,
-    clock: &Clock,
+    numbers: &mut Numbers,
     team_id: &str,
     new: Newcomer,
 ) -> Result<Member, IdentityError> {
-    let now = clock.now();
     let user = User {
-        id: clock.id("usr"),
+        id: house.clock.id("usr"),
         email: new.email,
         name: new.name,
         password: new.password,
-        created_at: now,
+        created_at: house.clock.now(),
     };
     if !user::insert(tx, &user).await? {
         let message = format!(
@@ -57,12 +62,30 @@ pub async fn add(
         );
         return Err(IdentityError::refused("email_taken", message));
     }
-    user::join(tx, team_id, &user.id, new.role, now).await?;
-    if new.role == Role::Owner {
+    join(house, tx, numbers, team_id, user, new.role).await
+}
+
+/// Let a person into a team whom this host knows.
+pub async fn join(
+    house: &House,
+    tx: &mut Tx,
+    numbers: &mut Numbers,
+    team_id: &str,
+    user: User,
+    role: Role,
+) -> Result<Member, IdentityError> {
+    let now = house.clock.now();
+    if !user::join(tx, team_id, &user.id, role, now).await? {
+        let message = format!("{} belongs to this team already", user.email);
+        return Err(IdentityError::refused("email_taken", message));
+    }
+    if role == Role::Owner {
         // Nobody needs a link to become the first.
         user::forget_links(tx, "").await?;
     }
-    Ok(Member { user, role: new.role, joined_at: now })
+    let data = json!({ "id": user.id, "email": user.email, "role": role });
+    note(house, tx, numbers, team_id, EventKind::USER_ADDED, data).await?;
+    Ok(Member { user, role, joined_at: now })
 }
 
 async fn member(conn: &mut Conn, team_id: &str, user_id: &str) -> Result<Member, IdentityError> {
@@ -81,9 +104,11 @@ async fn keep_an_owner(conn: &mut Conn, team_id: &str, leaving: Role) -> Result<
     Ok(())
 }
 
-/// Give a person another role; in a transaction that holds the team's row.
+/// Give a person another role.
 pub async fn change_role(
+    house: &House,
     tx: &mut Tx,
+    numbers: &mut Numbers,
     team_id: &str,
     user_id: &str,
     role: Role,
@@ -93,16 +118,24 @@ pub async fn change_role(
         keep_an_owner(tx, team_id, member.role).await?;
     }
     user::set_role(tx, team_id, user_id, role).await?;
+    let data = json!({ "id": user_id, "role": role, "before": member.role });
+    note(house, tx, numbers, team_id, EventKind::USER_CHANGED, data).await?;
     Ok(Member { role, ..member })
 }
 
-/// Let a person leave; in a transaction that holds the team's row. Who belongs to no team any more
-/// is forgotten.
-pub async fn remove(tx: &mut Tx, team_id: &str, user_id: &str) -> Result<Member, IdentityError> {
+/// Let a person leave. Who belongs to no team any more is forgotten.
+pub async fn remove(
+    house: &House,
+    tx: &mut Tx,
+    numbers: &mut Numbers,
+    team_id: &str,
+    user_id: &str,
+) -> Result<Member, IdentityError> {
     let member = member(tx, team_id, user_id).await?;
     keep_an_owner(tx, team_id, member.role).await?;
     user::leave(tx, team_id, user_id).await?;
     user::delete_if_alone(tx, user_id).await?;
+    note(house, tx, numbers, team_id, EventKind::USER_REMOVED, json!({ "id": user_id })).await?;
     Ok(member)
 }
 
@@ -140,8 +173,8 @@ pub struct FirstOwner {
 
 /// The first owner, of the first team, which is made where there is none.
 pub async fn first_owner(
+    house: &House,
     tx: &mut Tx,
-    clock: &Clock,
     first: FirstOwner,
 ) -> Result<Member, IdentityError> {
     let team_id = match team::first(tx).await? {
@@ -152,18 +185,18 @@ pub async fn first_owner(
             id
         }
         None => {
-            let id = clock.id("team");
+            let id = house.clock.id("team");
             let name = if first.team.is_empty() { "First team" } else { first.team.as_str() };
-            team::insert(tx, &id, name, clock.now()).await?;
+            team::insert(tx, &id, name, house.clock.now()).await?;
             id
         }
     };
-    super::hold(tx, &team_id).await?;
+    let mut numbers = super::hold(tx, &team_id).await?;
     if user::owners(tx, "").await? > 0 {
         let message = "this host has an owner already: log in, or ask them";
         return Err(IdentityError::refused("setup_done", message));
     }
-    add(tx, clock, &team_id, first.person).await
+    add(house, tx, &mut numbers, &team_id, first.person).await
 }
 
 #[cfg(test)]

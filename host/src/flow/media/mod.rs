@@ -216,6 +216,20 @@ pub async fn delete(house: &House, team_id: &str, id: &str) -> Result<bool, Medi
     Ok(true)
 }
 
+/// Forget all that a team has stored.
+///
+/// # Errors
+/// When the database or the depot fails.
+pub async fn remove_all(house: &House, team_id: &str) -> anyhow::Result<()> {
+    loop {
+        let rows = rows::of_team(&mut *house.store.read().await?, team_id, 100).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        forget(house, &rows).await?;
+    }
+}
+
 /// The bytes first: a row without bytes is known and tried again, bytes without a row are lost.
 async fn forget(house: &House, media: &[MediaRow]) -> Result<(), MediaError> {
     for row in media {

@@ -8,9 +8,9 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::keys::{end, keep, narrowed, wanted};
+use super::keys::{end, narrowed, wanted};
 use crate::flow::House;
-use crate::flow::identity;
+use crate::flow::identity::{credentials, new_secret};
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json, Page, Pagination, Path, Query, moment};
@@ -90,10 +90,10 @@ pub async fn create(
     if new.name.trim().is_empty() {
         return Err(ApiError::invalid("name: give the app one"));
     }
-    let (id, secret) = (house.clock.id("app"), identity::new_secret());
+    let (id, secret) = (house.clock.id("app"), new_secret());
     let made = wanted(&house, &caller, id, &new.name, new.scopes, new.expires_at.as_deref())?;
     let made = narrowed(&house, made, new.department).await?;
-    keep(&house, Kind::App, &made, &secret).await?;
+    credentials::keep(&house, Kind::App, &made, &secret).await?;
     Ok((StatusCode::CREATED, axum::Json(ShownApp { secret, of: view(made) })))
 }
 

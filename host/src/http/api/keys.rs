@@ -6,15 +6,14 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::flow::House;
-use crate::flow::identity::{self, hold, note};
+use crate::flow::identity::{credentials, new_key};
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json, Page, Pagination, Path, Query, moment, parse_moment, short_text};
-use crate::model::{ApiScope, EventKind};
+use crate::model::ApiScope;
 use crate::store::credential::{self, Credential, Kind};
 use crate::store::group;
 
@@ -121,24 +120,7 @@ pub(super) async fn narrowed(
     Ok(made)
 }
 
-/// Keep a new key or app, and say so to the team.
-pub(super) async fn keep(
-    house: &House,
-    kind: Kind,
-    credential: &Credential,
-    secret: &str,
-) -> Result<(), ApiError> {
-    let event = if kind == Kind::Key { EventKind::KEY_CREATED } else { EventKind::APP_CREATED };
-    let mut tx = house.store.begin().await?;
-    let mut numbers = hold(&mut tx, &credential.team_id).await?;
-    credential::insert(&mut tx, kind, credential, &identity::hash(secret)).await?;
-    let data = json!({ "id": credential.id, "name": credential.name });
-    note(house, &mut tx, &mut numbers, &credential.team_id, event, data).await?;
-    house.commit(tx).await?;
-    Ok(())
-}
-
-/// End a key or app, and say so to the team.
+/// End a key or app, but not the one that asks.
 pub(super) async fn end(
     house: &House,
     caller: &Caller,
@@ -149,17 +131,10 @@ pub(super) async fn end(
         let message = "a key or app cannot end itself: use another one";
         return Err(ApiError::conflict("key_in_use", message));
     }
-    let (what, event) = match kind {
-        Kind::Key => ("key", EventKind::KEY_DELETED),
-        Kind::App => ("app", EventKind::APP_DELETED),
-    };
-    let mut tx = house.store.begin().await?;
-    let mut numbers = hold(&mut tx, &caller.team_id).await?;
-    if !credential::delete(&mut tx, kind, &caller.team_id, id).await? {
+    if !credentials::end(house, kind, &caller.team_id, id).await? {
+        let what = if kind == Kind::Key { "key" } else { "app" };
         return Err(ApiError::not_found(what, id));
     }
-    note(house, &mut tx, &mut numbers, &caller.team_id, event, json!({ "id": id })).await?;
-    house.commit(tx).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -172,10 +147,10 @@ pub async fn create(
     caller: Caller,
     Json(new): Json<NewKey>,
 ) -> Result<(StatusCode, axum::Json<ShownKey>), ApiError> {
-    let (id, key) = (house.clock.id("key"), identity::new_key());
+    let (id, key) = (house.clock.id("key"), new_key());
     let made = wanted(&house, &caller, id, &new.name, new.scopes, new.expires_at.as_deref())?;
     let made = narrowed(&house, made, new.department).await?;
-    keep(&house, Kind::Key, &made, &key).await?;
+    credentials::keep(&house, Kind::Key, &made, &key).await?;
     Ok((StatusCode::CREATED, axum::Json(ShownKey { key, of: view(&caller, made) })))
 }
 

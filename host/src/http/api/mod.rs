@@ -11,6 +11,7 @@ pub mod dead_letters;
 pub mod departments;
 pub mod endpoints;
 pub mod events;
+mod groups;
 pub mod keys;
 pub mod me;
 pub mod media;

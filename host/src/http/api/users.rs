@@ -5,16 +5,15 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::flow::House;
 use crate::flow::identity::people::{self, Newcomer};
-use crate::flow::identity::{hold, note, password};
+use crate::flow::identity::{hold, password};
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json, Page, Pagination, Path, Query, moment, short_text};
-use crate::model::{EventKind, Role};
+use crate::model::Role;
 use crate::store::Conn;
 use crate::store::user::{self, Member};
 
@@ -139,7 +138,8 @@ pub async fn add(
     };
     let mut tx = house.store.begin().await?;
     let mut numbers = hold(&mut tx, &caller.team_id).await?;
-    let member = people::add(&mut tx, &house.clock, &caller.team_id, newcomer).await?;
+    let team_id = &caller.team_id;
+    let member = people::add(&house, &mut tx, &mut numbers, team_id, newcomer).await?;
     let expires_at = house.clock.now() + house.config.identity.setup_link;
     let invitation = match new.password {
         Some(_) => None,
@@ -149,9 +149,6 @@ pub async fn add(
             Some(Invitation { link, expires_at: moment(expires_at) })
         }
     };
-    let data = json!({ "id": member.user.id, "email": member.user.email, "role": member.role });
-    let kind = EventKind::USER_ADDED;
-    note(&house, &mut tx, &mut numbers, &caller.team_id, kind, data).await?;
     house.commit(tx).await?;
     let added = AddedUser { user: view(member), invitation };
     Ok((StatusCode::CREATED, axum::Json(added)))
@@ -173,10 +170,8 @@ pub async fn change_role(
     let before = member(&mut tx, &caller, &id).await?;
     caller.may_grant(&before.role.scopes())?;
     caller.may_grant(&change.role.scopes())?;
-    let member = people::change_role(&mut tx, &caller.team_id, &id, change.role).await?;
-    let data = json!({ "id": id, "role": change.role, "before": before.role });
-    let kind = EventKind::USER_CHANGED;
-    note(&house, &mut tx, &mut numbers, &caller.team_id, kind, data).await?;
+    let (team_id, role) = (&caller.team_id, change.role);
+    let member = people::change_role(&house, &mut tx, &mut numbers, team_id, &id, role).await?;
     house.commit(tx).await?;
     Ok(axum::Json(view(member)))
 }
@@ -193,9 +188,7 @@ pub async fn remove(
     let mut tx = house.store.begin().await?;
     let mut numbers = hold(&mut tx, &caller.team_id).await?;
     caller.may_grant(&member(&mut tx, &caller, &id).await?.role.scopes())?;
-    people::remove(&mut tx, &caller.team_id, &id).await?;
-    let kind = EventKind::USER_REMOVED;
-    note(&house, &mut tx, &mut numbers, &caller.team_id, kind, json!({ "id": id })).await?;
+    people::remove(&house, &mut tx, &mut numbers, &caller.team_id, &id).await?;
     house.commit(tx).await?;
     Ok(StatusCode::NO_CONTENT)
 }

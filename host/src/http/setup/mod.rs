@@ -91,7 +91,7 @@ async fn done(
     match first {
         Some(mut first) => {
             first.person.password = kept;
-            people::first_owner(&mut tx, &house.clock, first).await?;
+            people::first_owner(house, &mut tx, first).await?;
         }
         None => people::set_password(&mut tx, &user_id, &kept, "").await?,
     }
