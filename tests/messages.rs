@@ -84,6 +84,7 @@ both! {
             ("\"the morning\" cof", &["good coffee in the morning"]),
             ("\"zoe, GOOD!\" \"cafe zoë\"", &["Café Zoë, good morning"]),
             ("good \"morning", &["morning good", "good coffee in the morning", "Café Zoë, good morning"]),
+            ("ⓐ", &[]),
             ("\"good <-> morning\"", &["Café Zoë, good morning"]),
         ] {
             let query: String = url::form_urlencoded::byte_serialize(typed.as_bytes()).collect();

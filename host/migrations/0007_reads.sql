@@ -24,9 +24,10 @@ CREATE INDEX chat_team ON chat (team_id, id);
 ALTER TABLE message_search RENAME TO message_search_before;
 -- The beginnings of words (two to six letters behind the eight of the team) have an index: else all
 -- rows of all words that begin so are put in order for each search. The sizes of rows are for ranking.
+-- A word is all that stands between blanks, as the host has cut it.
 CREATE VIRTUAL TABLE message_search USING fts5(
     words, message_id UNINDEXED, team_id UNINDEXED, place UNINDEXED,
-    tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co M*' tokenchars '_'",
+    tokenize = "unicode61 remove_diacritics 2 categories 'L* M* N* P* S* C*'",
     prefix = '10 11 12 13 14', columnsize = 0
 );
 -- Before: the words, then `id_<team>` and `id_<message>`; no word but these has an underscore. FTS5
