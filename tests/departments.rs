@@ -84,6 +84,9 @@ both! {
         assert!(asked > 1000, "only {asked} requests");
         server.drain().await;
         assert_eq!(theirs.state(&server).await, before);
+        for side in [ours, theirs] {
+            server.client.delete(&format!("/api/v1/accounts/{}/queue", side.account)).await.ok();
+        }
         server.finish().await;
     }
 
