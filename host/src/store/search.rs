@@ -120,10 +120,12 @@ fn kept(backend: Backend, message: &Message) -> Option<String> {
         return None;
     }
     let key = team_key(&message.team_id);
-    let words = words.iter().enumerate();
     let mut kept: Vec<String> = match backend {
-        Backend::Sqlite => words.map(|(_, word)| format!("{key}{word}")).collect(),
-        Backend::Postgres => words.map(|(at, word)| format!("'{key}{word}':{}", at + 1)).collect(),
+        Backend::Sqlite => words.iter().map(|word| format!("{key}{word}")).collect(),
+        Backend::Postgres => {
+            let placed = (1..).zip(&words);
+            placed.map(|(place, word)| format!("'{key}{word}':{place}")).collect()
+        }
     };
     if backend == Backend::Sqlite {
         // By which its row is found again.

@@ -101,7 +101,7 @@ async fn runs(conn: &mut Conn, team_id: &str, filter: &Filter) -> sqlx::Result<V
         equal(&mut sql, &[("id", chat), ("contact_id", contact), ("account_id", account)]);
         narrow(&mut sql, "account_id", team_id, department);
         (sql, "chat_id")
-    } else if !filter.is_of_few() && !(account.is_empty() && department.is_empty()) {
+    } else if !filter.is_of_few() && (!account.is_empty() || !department.is_empty()) {
         let mut sql = Sql::new("SELECT id FROM account WHERE team_id = ");
         sql.bind(team_id.to_owned());
         equal(&mut sql, &[("id", account), ("department_id", department)]);
