@@ -11,6 +11,9 @@ class SwitchboardError(Exception):
     """A call that the host refused. `code` is an open, stable word: `denied`, `not-found`, `invalid`,
     `opted-out`, `window-closed`, `quota`, `limit`, `timeout`, `unavailable`, …"""
 
+    # As tracebacks name it.
+    __module__ = "switchboard"
+
     code: str
     message: str
     retry_after_ms: Optional[int]
