@@ -28,6 +28,7 @@ mod hostile;
 mod hotswap;
 mod identity;
 mod intake;
+mod keys;
 mod media;
 mod members;
 mod merges;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::rules::{self, Case, Refused, quota, refuse};
-use super::{House, queueing, send, templates};
+use super::{House, media, queueing, send, templates};
 use crate::model::{Content, Direction, Message, Millis, Status};
 use crate::store::job::Job;
 use crate::store::{self, Conn, account, chat, contact, job, message, team};
@@ -13,6 +13,8 @@ use crate::store::{self, Conn, account, chat, contact, job, message, team};
 pub struct Edit {
     pub content: Option<Content>,
     pub due_at: Option<Millis>,
+    /// Only this department's files may be named; empty: any of the team.
+    pub department_id: String,
 }
 
 /// Change a message that nobody has begun to send. It keeps its place in its chat, unless its time
@@ -48,6 +50,7 @@ pub async fn edit(
         job::retime(&mut tx, &Job { due_at, place, ..waiting.clone() }).await?;
     }
     message::edit(&mut tx, &found).await?;
+    media::mark_used(house, &mut tx, std::iter::once(&found)).await?;
     job::promote(&mut tx, std::slice::from_ref(&waiting.lane)).await?;
     house.commit(tx).await?;
     drop(reserved);
@@ -65,7 +68,7 @@ async fn check(house: &House, team_id: &str, edit: &Edit) -> anyhow::Result<Resu
     if matches!(content, Content::Note { .. } | Content::Reaction { .. }) {
         return Ok(Err(refuse("invalid_content", "a message cannot become a note or a reaction")));
     }
-    queueing::file(house, team_id, content).await
+    queueing::file(house, team_id, &edit.department_id, content).await
 }
 
 fn not_pending(message: &Message) -> Refused {

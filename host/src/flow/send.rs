@@ -97,7 +97,7 @@ pub async fn write(house: &House, conn: &mut Conn, drafts: Vec<Draft>) -> anyhow
     });
     let mut rows: Vec<NewMessage> = rows.into_iter().map(|(_, row)| row).collect();
     let stored = message::insert(conn, &rows).await?;
-    media::mark_used(house, conn, &rows).await?;
+    media::mark_used(house, conn, rows.iter().map(|row| &row.message)).await?;
     rows.retain(|row| stored.contains(&row.message.id));
     written.lanes = book.close(conn, &rows).await?;
     let jobs: Vec<Job> = rows
@@ -306,12 +306,9 @@ async fn accept(house: &House, request: &Request) -> anyhow::Result<Result<Accep
     let wanted = known.as_ref().map(|chat| &chat.account_id).or(request.account_id.as_ref());
     let account = match wanted {
         Some(id) => account::get(&mut conn, team_id, id).await?,
-        None => only(account::list(&mut conn, team_id, "", 2).await?),
+        None => account::only(&mut conn, team_id, &request.department_id).await?,
     };
-    let may = |account: &Account| {
-        request.department_id.is_empty() || account.department_id == request.department_id
-    };
-    let Some(account) = account.filter(may) else {
+    let Some(account) = account.filter(|account| account.is_of(&request.department_id)) else {
         return Ok(Err(refuse("account_not_found", "name one of your accounts in `account`")));
     };
     let request_hash = hash_of(request, &account)?;
@@ -372,8 +369,4 @@ async fn accept(house: &House, request: &Request) -> anyhow::Result<Result<Accep
         request_hash,
     };
     Ok(Ok(Accepted::New { account_id: account.id, draft: Box::new(draft) }))
-}
-
-fn only<T>(mut items: Vec<T>) -> Option<T> {
-    if items.len() == 1 { items.pop() } else { None }
 }

@@ -80,6 +80,12 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "missing_scope", message)
     }
 
+    /// 403 `department_only`: it is the whole team's.
+    pub fn department_only() -> Self {
+        let message = "this key or app sees one department: ask with one of the whole team";
+        Self::new(StatusCode::FORBIDDEN, "department_only", message)
+    }
+
     /// 429 `rate_limited`, to be tried again after so many seconds.
     pub fn rate_limited(retry_after: i64) -> Self {
         let message = format!("too many requests; try again in {retry_after} s");

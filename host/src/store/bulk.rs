@@ -3,6 +3,7 @@
 use sqlx::any::AnyRow;
 
 use super::Conn;
+use super::department::narrow;
 use super::sql::{Column, Sql, rows};
 use crate::model::{Millis, Status};
 
@@ -130,15 +131,18 @@ pub async fn unfinished(conn: &mut Conn, account_id: &str) -> sqlx::Result<Vec<B
     sql.fetch(conn).await?.iter().map(from_row).collect()
 }
 
-/// A team's bulk sends, newest first, older than the one with id `before` where it is not empty.
+/// A team's bulk sends (of a department's accounts where one is named), newest first, older than the
+/// one with id `before` where it is not empty.
 pub async fn list(
     conn: &mut Conn,
     team_id: &str,
+    department_id: &str,
     before: &str,
     limit: i64,
 ) -> sqlx::Result<Vec<Bulk>> {
     let mut sql = Sql::new(OF_TEAM);
     sql.bind(team_id.to_owned());
+    narrow(&mut sql, "account_id", team_id, department_id);
     if !before.is_empty() {
         sql.push(" AND id < ").bind(before.to_owned());
     }

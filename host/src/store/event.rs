@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use sqlx::any::AnyRow;
 
+use super::department::narrow;
 use super::sql::{Column, Sql, rows, with_list};
 use super::{Conn, forget};
 use crate::model::{Event, Millis};
@@ -70,6 +71,8 @@ pub struct Interest {
     pub names: Vec<String>,
     /// An account's id; empty for all, and for what has no account.
     pub account_id: String,
+    /// A department: the events of its accounts; empty for all, and for what has no account.
+    pub department_id: String,
 }
 
 /// A team's events after a cursor that are of interest, in order.
@@ -86,6 +89,7 @@ pub async fn matching(
     if !interest.account_id.is_empty() {
         sql.push(" AND account_id = ").bind(interest.account_id.clone());
     }
+    narrow(&mut sql, "account_id", team_id, &interest.department_id);
     if !interest.names.is_empty() {
         let (kinds, names): (Vec<&String>, Vec<&String>) =
             interest.names.iter().partition(|name| name.ends_with(".*"));

@@ -9,6 +9,7 @@ pub mod contact_list;
 pub mod conversation;
 pub mod credential;
 pub mod dead_letter;
+pub mod department;
 pub mod endpoint;
 pub mod endpoint_stats;
 pub mod erase;

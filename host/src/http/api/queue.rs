@@ -230,6 +230,7 @@ pub async fn set(
     let mut tx = house.store.begin().await?;
     team::draw(&mut tx, &[(caller.team_id.clone(), 1)].into()).await?;
     let found = account::get(&mut tx, &caller.team_id, &id).await?;
+    let found = found.filter(|account| caller.sees(account));
     let found = found.ok_or_else(|| ApiError::not_found("account", &id))?;
     let mut account = accounts::in_use(found)?;
     account.settings.gap = new.gap;

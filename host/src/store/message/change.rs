@@ -1,9 +1,9 @@
 //! Messages that are changed by hand: other words, another time, once more, forgotten.
 
 use super::{file_of, json};
-use crate::model::{Content, Message, Millis};
+use crate::model::{Message, Millis};
 use crate::store::sql::{Column, Sql};
-use crate::store::{Conn, search};
+use crate::store::{Conn, media, search};
 
 /// What a message says from now on, and when it is due. Its words are found anew.
 pub async fn edit(conn: &mut Conn, message: &Message) -> sqlx::Result<()> {
@@ -14,16 +14,16 @@ pub async fn edit(conn: &mut Conn, message: &Message) -> sqlx::Result<()> {
     if let Some(row) = sql.fetch_one(conn).await? {
         search::change(conn, message, row.int("place")?).await?;
     }
-    Ok(())
+    media::name(conn, std::iter::once(message)).await
 }
 
 /// Keep a content whose file was fetched; its words are the same.
-pub async fn set_content(conn: &mut Conn, id: &str, content: &Content) -> sqlx::Result<()> {
+pub async fn set_content(conn: &mut Conn, message: &Message) -> sqlx::Result<()> {
     let mut sql = Sql::new("UPDATE message SET content = ");
-    sql.bind(json(content)).push(", media_id = ").bind(file_of(content).to_owned());
-    sql.push(" WHERE id = ").bind(id.to_owned());
+    sql.bind(json(&message.content)).push(", media_id = ");
+    sql.bind(file_of(&message.content).to_owned()).push(" WHERE id = ").bind(message.id.clone());
     sql.execute(conn).await?;
-    Ok(())
+    media::name(conn, std::iter::once(message)).await
 }
 
 /// An error becomes pending again, due at `now`; false where it is no error any more.

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use sqlx::any::AnyRow;
 
 use super::sql::{Column, Sql, rows, with_list};
-use super::{Conn, chat, contact, forget, search};
+use super::{Conn, chat, contact, forget, media, search};
 use crate::model::{Chat, Contact, Content, Direction, Message, Millis, Status};
 
 pub use change::{edit, forgettable, pending_of, retry, set_content};
@@ -90,7 +90,9 @@ pub async fn insert(conn: &mut Conn, messages: &[NewMessage]) -> sqlx::Result<Ha
     )
     .await?;
     let added = returned.iter().map(|row| row.text("id")).collect::<sqlx::Result<HashSet<_>>>()?;
-    search::add(conn, messages.iter().filter(|new| added.contains(&new.message.id))).await?;
+    let new = || messages.iter().filter(|new| added.contains(&new.message.id));
+    search::add(conn, new()).await?;
+    media::name(conn, new().map(|new| &new.message)).await?;
     Ok(added)
 }
 
@@ -122,28 +124,6 @@ pub async fn by_client_id(
     sql.push(" AND client_id = ").bind(client_id.to_owned()).push(&forget::shown("message"));
     let Some(row) = sql.fetch_one(conn).await? else { return Ok(None) };
     Ok(Some((from_row(&row)?, row.json::<Options>("options")?.request_hash)))
-}
-
-/// A chat's messages, newest first, older than the message `before` where it is not empty.
-pub async fn history(
-    conn: &mut Conn,
-    team_id: &str,
-    chat_id: &str,
-    before: &str,
-    limit: i64,
-) -> sqlx::Result<Vec<Message>> {
-    let mut sql = Sql::new("SELECT * FROM message WHERE team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND chat_id = ").bind(chat_id.to_owned());
-    sql.push(&forget::shown("message"));
-    if !before.is_empty() {
-        sql.push(" AND place < (SELECT place FROM message AS mark WHERE mark.id = ")
-            .bind(before.to_owned())
-            .push(" AND mark.team_id = ")
-            .bind(team_id.to_owned())
-            .push(")");
-    }
-    sql.push(" ORDER BY place DESC LIMIT ").bind(limit);
-    sql.fetch(conn).await?.iter().map(from_row).collect()
 }
 
 /// A message on its way out, with what the send claim must check.
@@ -309,28 +289,6 @@ pub async fn cancellable(conn: &mut Conn, chat_ids: &[String]) -> sqlx::Result<V
     )
     .await?;
     found.iter().map(|row| row.text("id")).collect()
-}
-
-/// A contact's messages on all accounts, newest first, older than the message `before` where it is not empty.
-pub async fn list(
-    conn: &mut Conn,
-    team_id: &str,
-    contact_id: &str,
-    before: &str,
-    limit: i64,
-) -> sqlx::Result<Vec<Message>> {
-    let mut sql = Sql::new("SELECT * FROM message WHERE team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND chat_id IN (SELECT id FROM chat WHERE contact_id = ");
-    sql.bind(contact_id.to_owned()).push(")").push(&forget::shown("message"));
-    if !before.is_empty() {
-        sql.push(" AND place < (SELECT place FROM message AS mark WHERE mark.id = ")
-            .bind(before.to_owned())
-            .push(" AND mark.team_id = ")
-            .bind(team_id.to_owned())
-            .push(")");
-    }
-    sql.push(" ORDER BY place DESC LIMIT ").bind(limit);
-    sql.fetch(conn).await?.iter().map(from_row).collect()
 }
 
 /// How many messages there are by direction and status, of one team.

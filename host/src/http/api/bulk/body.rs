@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::flow::bulk as work;
 use crate::flow::{House, queueing};
 use crate::http::api::messages::{Moment, moment_field};
+use crate::http::auth::Caller;
 use crate::http::error::ApiError;
 use crate::http::extract::phone_number;
 use crate::model::{Content, Millis, SendOptions};
@@ -56,10 +57,11 @@ pub struct NewBulkRecipient {
 /// What to begin: everything that can be known of it now is checked.
 pub async fn checked(
     house: &House,
-    team_id: &str,
+    caller: &Caller,
     new: NewBulkSend,
     request_hash: String,
 ) -> Result<(bulk::Bulk, Vec<bulk::Recipient>), ApiError> {
+    let (team_id, department_id) = (&caller.team_id, &caller.department_id);
     let limits = &house.config.limits;
     let most = limits.bulk_recipients;
     if new.recipients.is_empty() || new.recipients.len() > most {
@@ -73,8 +75,8 @@ pub async fn checked(
         return Err(ApiError::invalid("content: a bulk send is neither a note nor a reaction"));
     }
     queueing::schedule(house, new.schedule_at)?;
-    queueing::file(house, team_id, &new.content).await??;
-    let account_id = account_of(house, team_id, new.account).await?;
+    queueing::file(house, team_id, department_id, &new.content).await??;
+    let account_id = account_of(house, caller, new.account).await?;
     let template = serde_json::to_value(&new.content).map_err(anyhow::Error::from)?;
     let recipients = recipients_of(house, team_id, &account_id, &template, new.recipients).await?;
     let options = SendOptions {
@@ -87,7 +89,7 @@ pub async fn checked(
     let now = house.clock.now();
     let bulk = bulk::Bulk {
         id: house.clock.id("bulk"),
-        team_id: team_id.to_owned(),
+        team_id: team_id.clone(),
         account_id,
         client_id: new.idempotency_id,
         content: template.to_string(),
@@ -106,17 +108,15 @@ pub async fn checked(
 
 async fn account_of(
     house: &House,
-    team_id: &str,
+    caller: &Caller,
     named: Option<String>,
 ) -> Result<String, ApiError> {
     let mut conn = house.store.read().await?;
     let found = match named {
-        Some(id) => account::get(&mut conn, team_id, &id).await?,
-        None => {
-            let mut all = account::list(&mut conn, team_id, "", 2).await?;
-            if all.len() == 1 { all.pop() } else { None }
-        }
+        Some(id) => account::get(&mut conn, &caller.team_id, &id).await?,
+        None => account::only(&mut conn, &caller.team_id, &caller.department_id).await?,
     };
+    let found = found.filter(|account| caller.sees(account));
     found.map(|account| account.id).ok_or_else(|| {
         ApiError::new(
             StatusCode::BAD_REQUEST,

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::messages::check_client_id;
+use super::messages::{check_client_id, seen};
 use crate::flow::bulk as work;
 use crate::flow::{House, repeat};
 use crate::http::auth::Caller;
@@ -126,12 +126,14 @@ pub async fn create(
     let bulk = match before {
         Some(before) => before,
         None => {
-            let (bulk, recipients) = body::checked(&house, team_id, new, hash).await?;
+            let (bulk, recipients) = body::checked(&house, &caller, new, hash).await?;
             work::begin(&house, bulk, &recipients).await??
         }
     };
-    let view = view(&mut *house.store.read().await?, &bulk).await?;
-    Ok((StatusCode::ACCEPTED, axum::Json(view)))
+    let mut conn = house.store.read().await?;
+    // By its `idempotencyId` it may be one that was begun before, on any account of the team.
+    let bulk = own(&mut conn, &caller, &bulk.id).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(view(&mut conn, &bulk).await?)))
 }
 
 /// A page of bulk sends.
@@ -156,7 +158,9 @@ pub async fn list(
     Query(page): Query<Page>,
 ) -> Result<axum::Json<BulkSendList>, ApiError> {
     let mut conn = house.store.read().await?;
-    let mut found = bulk::list(&mut conn, &caller.team_id, page.cursor(), page.fetch()).await?;
+    let mut found =
+        bulk::list(&mut conn, &caller.team_id, &caller.department_id, page.cursor(), page.fetch())
+            .await?;
     let next = page.cut(&mut found, |bulk| bulk.id.clone());
     let mut views = Vec::with_capacity(found.len());
     for bulk in &found {
@@ -165,9 +169,12 @@ pub async fn list(
     Ok(axum::Json(BulkSendList { bulk: views, pagination: Pagination { next } }))
 }
 
-async fn own(conn: &mut Conn, team_id: &str, id: &str) -> Result<bulk::Bulk, ApiError> {
-    let found = bulk::get(conn, team_id, id).await?;
-    found.ok_or_else(|| ApiError::not_found("bulk send", id))
+/// The team's bulk send of this id, where the caller sees its account.
+async fn own(conn: &mut Conn, caller: &Caller, id: &str) -> Result<bulk::Bulk, ApiError> {
+    let missing = || ApiError::not_found("bulk send", id);
+    let bulk = bulk::get(conn, &caller.team_id, id).await?.ok_or_else(missing)?;
+    seen(conn, caller, &bulk.account_id).await.map_err(|_| missing())?;
+    Ok(bulk)
 }
 
 /// Get a bulk send and its progress
@@ -183,7 +190,7 @@ pub async fn get(
     Path(id): Path<String>,
 ) -> Answer {
     let mut conn = house.store.read().await?;
-    let bulk = own(&mut conn, &caller.team_id, &id).await?;
+    let bulk = own(&mut conn, &caller, &id).await?;
     Ok(axum::Json(view(&mut conn, &bulk).await?))
 }
 
@@ -228,7 +235,7 @@ pub async fn recipients(
             .map_err(|_| ApiError::invalid("cursor: give pagination.next of the page before"))?,
     };
     let mut conn = house.store.read().await?;
-    own(&mut conn, &caller.team_id, &id).await?;
+    own(&mut conn, &caller, &id).await?;
     let mut found = bulk::recipients(&mut conn, &id, from, page.fetch()).await?;
     let next = page.cut(&mut found, |one| one.number.to_string());
     let ids: Vec<String> =
@@ -303,6 +310,7 @@ pub async fn cancel(
 }
 
 async fn turn(house: &House, caller: &Caller, id: &str, to: &'static str) -> Answer {
+    own(&mut *house.store.read().await?, caller, id).await?;
     let turned = work::turn(house, &caller.team_id, id, to).await?;
     let bulk = turned.ok_or_else(|| ApiError::not_found("bulk send", id))??;
     Ok(axum::Json(view(&mut *house.store.read().await?, &bulk).await?))
