@@ -16,6 +16,7 @@ pub mod notify;
 pub mod outbox;
 pub mod pending;
 pub mod people;
+mod queued;
 pub mod queueing;
 pub mod reads;
 pub mod record;
