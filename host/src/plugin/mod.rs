@@ -189,6 +189,7 @@ pub struct Usage {
 }
 
 pub use error::PluginError;
+pub use inspect::Inspection;
 /// The permissions that an installer granted. Everything not here is denied.
 pub use manifest::Grants;
 pub use prepare::{Nobody, Prepared};
@@ -204,6 +205,7 @@ mod error;
 mod fault;
 mod gate;
 mod imports;
+mod inspect;
 mod invoke;
 mod limiter;
 mod logs;

@@ -21,7 +21,7 @@ pub struct Depot {
     store: Arc<dyn ObjectStore>,
     /// The folder, where it is one.
     folder: Option<PathBuf>,
-    pub(super) egress: Egress,
+    pub egress: Egress,
 }
 
 /// Bytes of one part; S3 takes no smaller ones but for the last.
