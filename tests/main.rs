@@ -14,6 +14,7 @@ mod commands;
 mod conversations;
 mod crash;
 mod departments;
+mod devloop;
 mod effects;
 mod endpoints;
 mod errors;

@@ -48,7 +48,10 @@ pub async fn run(args: Args) -> Result<()> {
 }
 
 fn as_json(seen: &Inspection) -> serde_json::Value {
-    let problems = seen.problems.iter().map(|problem| json!({ "code": problem.code(), "message": problem.to_string() }));
+    let problems = seen
+        .problems
+        .iter()
+        .map(|problem| json!({ "code": problem.code(), "message": problem.to_string() }));
     let imports: serde_json::Map<_, _> =
         seen.imports.iter().map(|(name, functions)| (name.clone(), json!(functions))).collect();
     let manifest = seen.manifest.as_ref();
@@ -77,18 +80,29 @@ fn for_people(seen: &Inspection) -> String {
     };
     if let Some(manifest) = &seen.manifest {
         part("plugin", vec![format!("{} {}", manifest.id, manifest.version)]);
-        part("about", Some(manifest.description.clone()).filter(|about| !about.is_empty()).into_iter().collect());
+        part(
+            "about",
+            Some(manifest.description.clone())
+                .filter(|about| !about.is_empty())
+                .into_iter()
+                .collect(),
+        );
         part("receives", receives(manifest));
         part("may", manifest.asks().in_words());
     }
     part("size", vec![bytes(seen.size)]);
-    part("compiles", seen.compiled_in.map(|took| format!("in {} ms", took.as_millis())).into_iter().collect());
+    part(
+        "compiles",
+        seen.compiled_in.map(|took| format!("in {} ms", took.as_millis())).into_iter().collect(),
+    );
     let call = |(name, functions): &(String, Vec<String>)| match functions.as_slice() {
         [] => name.clone(),
         functions => format!("{name}: {}", functions.join(", ")),
     };
-    let (standard, own): (Vec<_>, Vec<_>) = seen.imports.iter().partition(|(name, _)| name.starts_with("wasi:"));
-    let mut standard: Vec<&str> = standard.iter().filter_map(|(name, _)| name.split('/').next()).collect();
+    let (standard, own): (Vec<_>, Vec<_>) =
+        seen.imports.iter().partition(|(name, _)| name.starts_with("wasi:"));
+    let mut standard: Vec<&str> =
+        standard.iter().filter_map(|(name, _)| name.split('/').next()).collect();
     standard.dedup();
     let standard = Some(standard.join(", ")).filter(|standard| !standard.is_empty());
     part("imports", own.into_iter().map(call).chain(standard).collect());
@@ -123,7 +137,8 @@ fn receives(manifest: &Manifest) -> Vec<String> {
         line
     };
     let events = manifest.events.iter().map(filtered);
-    let schedules = manifest.schedules.iter().map(|it| format!("its schedule {} ({})", it.name, it.cron));
+    let schedules =
+        manifest.schedules.iter().map(|it| format!("its schedule {} ({})", it.name, it.cron));
     let routes = manifest.routes.iter().map(|it| format!("calls of /x/<install>{}", it.path));
     events.chain(schedules).chain(routes).collect()
 }
@@ -142,6 +157,9 @@ mod tests {
 
     #[test]
     fn sizes_are_read_at_a_glance() {
-        assert_eq!((bytes(900), bytes(20_480), bytes(20_971_520)), ("900 bytes".into(), "20 KiB".into(), "20 MiB".into()));
+        assert_eq!(
+            (bytes(900), bytes(20_480), bytes(20_971_520)),
+            ("900 bytes".into(), "20 KiB".into(), "20 MiB".into())
+        );
     }
 }

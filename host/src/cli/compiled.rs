@@ -20,7 +20,8 @@ pub fn share(data: &Path) {
 fn folder() -> Option<PathBuf> {
     use std::os::unix::fs::DirBuilderExt;
 
-    let named = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let named =
+        std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let cache = named.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
     let folder = cache.join("switchboard/plugins");
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).ok()?;
@@ -37,8 +38,9 @@ fn is_private(folder: &Path) -> bool {
 /// Drop the files unused for longest.
 fn prune(folder: &Path) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut files: Vec<_> =
-        entries.filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()))).collect();
+    let mut files: Vec<_> = entries
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .collect();
     files.sort();
     for (_, path) in files.iter().take(files.len().saturating_sub(MOST)) {
         let _ = fs::remove_file(path);

@@ -23,7 +23,9 @@ pub struct Plugin {
 /// What the build says.
 pub async fn bytes(path: &Path) -> Result<Vec<u8>> {
     if path.extension() == Some(OsStr::new("wasm")) {
-        return tokio::fs::read(path).await.with_context(|| format!("cannot read {}", path.display()));
+        return tokio::fs::read(path)
+            .await
+            .with_context(|| format!("cannot read {}", path.display()));
     }
     build(path).await
 }
@@ -34,7 +36,8 @@ pub async fn bytes(path: &Path) -> Result<Vec<u8>> {
 /// Also where the manifest does not hold.
 pub async fn get(path: &Path) -> Result<Plugin> {
     let bytes = bytes(path).await?;
-    let manifest = Manifest::parse(&extract(&bytes)?).with_context(|| path.display().to_string())?;
+    let manifest =
+        Manifest::parse(&extract(&bytes)?).with_context(|| path.display().to_string())?;
     Ok(Plugin { bytes, manifest })
 }
 
@@ -67,6 +70,15 @@ async fn build(path: &Path) -> Result<Vec<u8>> {
 /// Lines by which cargo says that it is at work.
 fn is_progress(line: &str) -> bool {
     let first = line.split_whitespace().next().unwrap_or_default();
-    let busy = ["Compiling", "Downloading", "Downloaded", "Blocking", "Updating", "Locking", "Adding", "Fresh"];
+    let busy = [
+        "Compiling",
+        "Downloading",
+        "Downloaded",
+        "Blocking",
+        "Updating",
+        "Locking",
+        "Adding",
+        "Fresh",
+    ];
     line.starts_with(' ') && busy.contains(&first)
 }

@@ -90,23 +90,35 @@ impl Inspection {
         for name in GUARDED {
             match (self.needs(name), allows(name, &asked)) {
                 (Access::None, granted) if granted > Access::None && !self.calls_out(name) => {
-                    warnings.push(format!("it asks for `{}`, and calls nothing that needs it", line(name, granted)));
+                    warnings.push(format!(
+                        "it asks for `{}`, and calls nothing that needs it",
+                        line(name, granted)
+                    ));
                 }
                 (needed, granted) if needed > granted => {
-                    warnings.push(format!("it calls `{name}`, which will be denied: add `{}` under [permissions]", line(name, needed)));
+                    warnings.push(format!(
+                        "it calls `{name}`, which will be denied: add `{}` under [permissions]",
+                        line(name, needed)
+                    ));
                 }
                 _ => {}
             }
         }
         if self.functions("secrets").is_some() && manifest.secrets.is_empty() {
-            warnings.push("it calls `secrets`, and plugin.toml names none: add [secrets.<name>]".to_owned());
+            warnings.push(
+                "it calls `secrets`, and plugin.toml names none: add [secrets.<name>]".to_owned(),
+            );
         }
         warnings
     }
 
     /// HTTP may go by the standard interface instead.
     fn calls_out(&self, name: &str) -> bool {
-        name == "http" && self.imports.iter().any(|(import, _)| import.starts_with("wasi:http/outgoing-handler@"))
+        name == "http"
+            && self
+                .imports
+                .iter()
+                .any(|(import, _)| import.starts_with("wasi:http/outgoing-handler@"))
     }
 
     /// The access that its imports of an interface need.
@@ -196,12 +208,15 @@ mod tests {
 
     #[test]
     fn a_call_that_will_be_denied_names_the_line_to_add() {
-        let warnings = seen("messaging = true\ncontacts = \"read\"", &[
-            ("messaging", &["send-text"]),
-            ("contacts", &["get", "tag"]),
-            ("timers", &["set"]),
-            ("types", &[]),
-        ])
+        let warnings = seen(
+            "messaging = true\ncontacts = \"read\"",
+            &[
+                ("messaging", &["send-text"]),
+                ("contacts", &["get", "tag"]),
+                ("timers", &["set"]),
+                ("types", &[]),
+            ],
+        )
         .warnings();
         assert_eq!(warnings.len(), 2, "{warnings:?}");
         assert!(warnings[0].contains("`timers = true`"), "{warnings:?}");
@@ -212,7 +227,8 @@ mod tests {
     fn a_permission_without_need_is_named_and_the_whole_contract_says_nothing() {
         let warnings = seen("state = true", &[("messaging", &["send-text"])]).warnings();
         assert!(warnings.iter().any(|warning| warning.contains("`state = true`")), "{warnings:?}");
-        let whole: Vec<(&str, &[&str])> = GUARDED.iter().map(|name| (*name, &["get"] as &[&str])).collect();
+        let whole: Vec<(&str, &[&str])> =
+            GUARDED.iter().map(|name| (*name, &["get"] as &[&str])).collect();
         assert_eq!(seen("state = true", &whole).warnings(), Vec::<String>::new());
     }
 }

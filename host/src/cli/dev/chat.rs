@@ -89,9 +89,15 @@ impl Chat {
         let millis = |took: Duration| took.as_millis();
         let name = paint.bold(&format!("{plugin} {version}"));
         let line = if again {
-            format!("{} {name} swapped in: built in {} ms, live {} ms later", paint.green("✓"), millis(built_in), millis(swapped_in))
+            format!(
+                "{} {name} swapped in: built in {} ms, live {} ms later",
+                paint.green("✓"),
+                millis(built_in),
+                millis(swapped_in)
+            )
         } else {
-            let may = if may.is_empty() { "nothing beside listening".to_owned() } else { may.join("; ") };
+            let may =
+                if may.is_empty() { "nothing beside listening".to_owned() } else { may.join("; ") };
             format!("{} {name} runs. It may: {may}", paint.green("✓"))
         };
         self.screen.print(&line);
@@ -99,7 +105,11 @@ impl Chat {
 
     /// A version does not run; the one before does.
     pub fn refuse(&mut self, what: &str, why: &str) {
-        let runs = if self.running.is_some() { "the version before runs on" } else { "nothing runs yet; save a file to try again" };
+        let runs = if self.running.is_some() {
+            "the version before runs on"
+        } else {
+            "nothing runs yet; save a file to try again"
+        };
         let head = self.screen.paint.red(&format!("✗ {what}; {runs}"));
         self.screen.print(&format!("{head}\n{why}"));
     }
@@ -166,12 +176,16 @@ impl Chat {
 
     fn choice(&self, which: &str) -> Result<(Content, String), String> {
         let offer = self.offers.get(&self.phone).ok_or("the bot has offered nothing to choose")?;
-        let Content::Interactive { interactive } = &offer.content else { return Err("that was no offer".to_owned()) };
+        let Content::Interactive { interactive } = &offer.content else {
+            return Err("that was no offer".to_owned());
+        };
         let buttons = interactive.buttons.iter().map(|button| (&button.id, &button.title));
-        let all: Vec<_> = buttons.chain(interactive.all_rows().map(|row| (&row.id, &row.title))).collect();
+        let all: Vec<_> =
+            buttons.chain(interactive.all_rows().map(|row| (&row.id, &row.title))).collect();
         let number: Option<usize> = which.parse().ok();
         let by_number = number.and_then(|number| all.get(number.checked_sub(1)?));
-        let named = |(id, title): &&(&String, &String)| title.eq_ignore_ascii_case(which) || *id == which;
+        let named =
+            |(id, title): &&(&String, &String)| title.eq_ignore_ascii_case(which) || *id == which;
         let Some((id, title)) = all.iter().find(named).or(by_number) else {
             let titles: Vec<String> = all.iter().map(|(_, title)| format!("[{title}]")).collect();
             return Err(format!("choose one of {}", titles.join(" ")));
@@ -196,13 +210,21 @@ impl Chat {
     /// Show what is new: log lines and failures, then messages and their ticks.
     pub async fn show_news(&mut self) -> Result<()> {
         let mut conn = self.house.store.read().await?;
-        let logs = plugin_log::logs(&mut conn, &self.team, &self.install, &self.last_log, NEWEST).await?;
-        let failures =
-            plugin_log::failures_after(&mut conn, &self.team, &self.install, &self.last_failure, NEWEST).await?;
+        let logs =
+            plugin_log::logs(&mut conn, &self.team, &self.install, &self.last_log, NEWEST).await?;
+        let failures = plugin_log::failures_after(
+            &mut conn,
+            &self.team,
+            &self.install,
+            &self.last_failure,
+            NEWEST,
+        )
+        .await?;
         let filter = Filter { direction: Some(Direction::Out), ..Filter::default() };
         let mut messages = message::find(&mut conn, &self.team, &filter, "", NEWEST).await?;
         messages.reverse();
-        let contacts: Vec<String> = messages.iter().map(|message| message.contact_id.clone()).collect();
+        let contacts: Vec<String> =
+            messages.iter().map(|message| message.contact_id.clone()).collect();
         let contacts = contact::by_ids(&mut conn, &contacts).await?;
         drop(conn);
         for line in logs {
@@ -211,13 +233,19 @@ impl Chat {
             self.last_log = line.id;
         }
         for failure in failures {
-            let text = format!("✗ attempt {} failed ({}): {}", failure.attempt, failure.fault, failure.reason);
+            let text = format!(
+                "✗ attempt {} failed ({}): {}",
+                failure.attempt, failure.fault, failure.reason
+            );
             let text = self.screen.paint.red(&text);
             self.screen.print(&text);
             self.last_failure = failure.id;
         }
         for message in messages {
-            let to = contacts.get(&message.contact_id).map(|contact| contact.phone.clone()).unwrap_or_default();
+            let to = contacts
+                .get(&message.contact_id)
+                .map(|contact| contact.phone.clone())
+                .unwrap_or_default();
             self.show(message, to);
         }
         Ok(())
@@ -229,7 +257,8 @@ impl Chat {
         }
         let paint = self.screen.paint;
         let ticks = ticks(&message);
-        let marked = if message.status == Status::Read { paint.bold(&ticks) } else { paint.dim(&ticks) };
+        let marked =
+            if message.status == Status::Read { paint.bold(&ticks) } else { paint.dim(&ticks) };
         match self.shown.get_mut(&message.id) {
             Some(shown) if shown.status == message.status => {}
             Some(shown) => {
@@ -243,7 +272,8 @@ impl Chat {
                 let lines = Said::new(message.clone(), to.clone()).lines(&self.phone);
                 let place = self.screen.print(&format!("{lines}  {marked}"));
                 let line = lines.lines().last().unwrap_or_default().to_owned();
-                self.shown.insert(message.id.clone(), Shown { status: message.status, place, line });
+                self.shown
+                    .insert(message.id.clone(), Shown { status: message.status, place, line });
                 if matches!(&message.content, Content::Interactive { .. }) {
                     self.offers.insert(to.clone(), message.clone());
                 }

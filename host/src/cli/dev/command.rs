@@ -12,7 +12,10 @@ use crate::model::{Content, Media, is_phone};
 pub enum Command {
     Nothing,
     Say(String),
-    As { phone: String, name: String },
+    As {
+        phone: String,
+        name: String,
+    },
     Send(Box<Content>),
     /// A number from 1, a title or an id.
     Choose(String),
@@ -42,7 +45,8 @@ impl Command {
         if command.starts_with('/') {
             return Ok(Self::Say(command.to_owned()));
         }
-        let (verb, rest) = command.split_once(' ').map_or((command, ""), |(verb, rest)| (verb, rest.trim()));
+        let (verb, rest) =
+            command.split_once(' ').map_or((command, ""), |(verb, rest)| (verb, rest.trim()));
         Ok(match (verb, rest) {
             ("help", _) => Self::Help,
             ("quit" | "exit", _) => Self::Quit,
@@ -54,9 +58,13 @@ impl Command {
                 }
                 Self::As { phone: phone.to_owned(), name: name.trim().to_owned() }
             }
-            ("photo" | "file", "") => return Err(format!("give a path or an address: /{verb} cat.png")),
+            ("photo" | "file", "") => {
+                return Err(format!("give a path or an address: /{verb} cat.png"));
+            }
             ("photo", source) => Self::Send(Box::new(Content::Image { image: media(source)? })),
-            ("file", source) => Self::Send(Box::new(Content::Document { document: media(source)? })),
+            ("file", source) => {
+                Self::Send(Box::new(Content::Document { document: media(source)? }))
+            }
             ("choose", "") => return Err("say which: /choose 2, or /choose Yes".to_owned()),
             ("choose", which) => Self::Choose(which.to_owned()),
             ("react", emoji) => Self::React(emoji.to_owned()),
@@ -91,6 +99,9 @@ mod tests {
         assert_eq!(Command::parse("/as +15550123 Ann Lee"), Ok(ann));
         assert!(Command::parse("/as Ann").is_err_and(|problem| problem.contains("+1555")));
         assert!(Command::parse("/sing").is_err_and(|problem| problem.contains("/help")));
-        assert!(Command::parse("/photo /no/such.png").is_err_and(|problem| problem.contains("such.png")));
+        assert!(
+            Command::parse("/photo /no/such.png")
+                .is_err_and(|problem| problem.contains("such.png"))
+        );
     }
 }

@@ -87,7 +87,8 @@ async fn talk(running: &Running, path: &Path, mut watch: Watch) -> Result<()> {
     let house = &running.house;
     let begun = setup::begin(&house.store, &house.clock, "dev").await?;
     let mut chat = Chat::new(house.clone(), &begun.team_id, &begun.account_id);
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut builds = JoinSet::new();
     let build = |path: PathBuf| async move {
         let begun = Instant::now();
@@ -149,7 +150,9 @@ async fn swap(chat: &mut Chat, built: Result<Vec<u8>>, begun: Instant) -> Result
     let new = Upload { bytes: bytes.clone(), consent: Consent::All, accounts: None, config: None };
     match upload(&chat.house, &chat.team, new).await {
         Ok(install) => {
-            let may = Manifest::parse(&install.manifest).map(|manifest| manifest.asks().in_words()).unwrap_or_default();
+            let may = Manifest::parse(&install.manifest)
+                .map(|manifest| manifest.asks().in_words())
+                .unwrap_or_default();
             let again = chat.running.replace(bytes).is_some();
             chat.install = install.id;
             chat.swapped(&install.plugin, &install.version, again, &may, built_in, begun.elapsed());

@@ -30,7 +30,8 @@ impl Watch {
     /// # Errors
     /// When there is no such folder or file, or the system watches none.
     pub fn start(path: &Path) -> Result<Self> {
-        let path = path.canonicalize().with_context(|| format!("there is no {}", path.display()))?;
+        let path =
+            path.canonicalize().with_context(|| format!("there is no {}", path.display()))?;
         let (sender, news) = mpsc::unbounded_channel();
         let tell = move |event: notify::Result<Event>| {
             let Ok(event) = event else { return };
@@ -45,10 +46,17 @@ impl Watch {
         };
         let watcher = notify::recommended_watcher(tell).context("this system watches no files")?;
         let file = path.is_file().then(|| path.clone());
-        let folder = if file.is_some() { path.parent().map(Path::to_owned).unwrap_or_default() } else { path };
+        let folder = if file.is_some() {
+            path.parent().map(Path::to_owned).unwrap_or_default()
+        } else {
+            path
+        };
         let mut watch = Self { watcher, folder, file, watched: BTreeSet::new(), news };
         let folder = watch.folder.clone();
-        watch.watcher.watch(&folder, RecursiveMode::NonRecursive).context("cannot watch the folder")?;
+        watch
+            .watcher
+            .watch(&folder, RecursiveMode::NonRecursive)
+            .context("cannot watch the folder")?;
         watch.look_for_folders();
         Ok(watch)
     }
@@ -95,7 +103,8 @@ fn is_source(path: &Path) -> bool {
     let named = |name: &std::ffi::OsStr| name.to_str().is_some_and(made);
     let written = path.extension().and_then(std::ffi::OsStr::to_str);
     // What a build leaves, and what editors leave beside a file.
-    let passing = matches!(written, Some("wasm" | "lock" | "swp" | "tmp")) || path.to_string_lossy().ends_with('~');
+    let passing = matches!(written, Some("wasm" | "lock" | "swp" | "tmp"))
+        || path.to_string_lossy().ends_with('~');
     !path.as_os_str().is_empty() && !passing && !path.iter().any(named)
 }
 
@@ -108,7 +117,16 @@ mod tests {
         for written in ["src/lib.rs", "plugin.toml", "bot.js", "src/deep/a.py"] {
             assert!(is_source(Path::new(written)), "{written}");
         }
-        for left in ["target/x/a.rs", "a.wasm", "Cargo.lock", ".git/HEAD", "src/.lib.rs.swp", "lib.rs~", "node_modules/a/b.js", ""] {
+        for left in [
+            "target/x/a.rs",
+            "a.wasm",
+            "Cargo.lock",
+            ".git/HEAD",
+            "src/.lib.rs.swp",
+            "lib.rs~",
+            "node_modules/a/b.js",
+            "",
+        ] {
             assert!(!is_source(Path::new(left)), "{left}");
         }
     }

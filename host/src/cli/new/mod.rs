@@ -37,11 +37,16 @@ pub fn run(args: &Args) -> Result<()> {
     let known = LANGUAGES.iter().find(|language| language.name == args.lang);
     let Some(language) = known else {
         let names: Vec<&str> = LANGUAGES.iter().map(|language| language.name).collect();
-        bail!("{:?} is no language that a project can be begun in: {}", args.lang, names.join(", "));
+        bail!(
+            "{:?} is no language that a project can be begun in: {}",
+            args.lang,
+            names.join(", ")
+        );
     };
     let name = name_of(&args.path)?;
     ensure!(!args.path.exists(), "{} is there already", args.path.display());
-    std::fs::create_dir_all(&args.path).with_context(|| format!("cannot make {}", args.path.display()))?;
+    std::fs::create_dir_all(&args.path)
+        .with_context(|| format!("cannot make {}", args.path.display()))?;
     let project = args.path.canonicalize()?;
     let sdk = (language.sdk)(&project)?;
     for (path, text) in language.files {
@@ -97,7 +102,11 @@ mod tests {
     #[test]
     fn what_is_there_is_left_alone() {
         let folder = tempfile::tempdir().expect("a folder");
-        let args = |lang: &str| Args { path: folder.path().to_owned(), lang: lang.to_owned(), json: false };
+        let args = |lang: &str| Args {
+            path: folder.path().to_owned(),
+            lang: lang.to_owned(),
+            json: false,
+        };
         assert!(run(&args("cobol")).expect_err("unknown").to_string().contains("rust"));
         assert!(run(&args("rust")).is_err());
     }

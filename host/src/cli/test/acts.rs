@@ -33,7 +33,9 @@ impl Scene {
         }
         match what {
             What::Writes { who, act } => self.write(who, act).await?,
-            What::Receipt { who, status, code, words } => self.receipt(who, *status, code, words).await?,
+            What::Receipt { who, status, code, words } => {
+                self.receipt(who, *status, code, words).await?
+            }
             What::Wait(due) => return self.wait_until(due.from(self.now())).await,
             What::Webhook(webhook) => self.webhook(webhook).await?,
             What::Consent { who, opt_in } => self.consent(who, *opt_in).await?,
@@ -73,7 +75,8 @@ impl Scene {
     /// The bot's newest message to a customer.
     fn newest(&self, who: &str) -> anyhow::Result<&Message> {
         let got = self.heard.got.get(who).into_iter().flatten();
-        let sent = got.filter(|message| message.status != Status::Note && !message.provider_id.is_empty());
+        let sent =
+            got.filter(|message| message.status != Status::Note && !message.provider_id.is_empty());
         sent.last().with_context(|| format!("the bot has said nothing to {who} yet"))
     }
 
@@ -86,9 +89,11 @@ impl Scene {
             let buttons = interactive.buttons.iter().map(|button| (&button.id, &button.title));
             let rows = interactive.all_rows().map(|row| (&row.id, &row.title));
             let all: Vec<_> = buttons.chain(rows).collect();
-            if let Some((id, title)) = all.iter().find(|(id, name)| *name == title || *id == title) {
+            if let Some((id, title)) = all.iter().find(|(id, name)| *name == title || *id == title)
+            {
                 let reply = Reply { id: (*id).clone(), title: (*title).clone() };
-                let interactive = Box::new(Interactive { reply: Some(reply), ..Interactive::default() });
+                let interactive =
+                    Box::new(Interactive { reply: Some(reply), ..Interactive::default() });
                 return Ok((Content::Interactive { interactive }, message.provider_id.clone()));
             }
             offered.extend(all.into_iter().map(|(_, title)| format!("[{title}]")));
@@ -99,7 +104,13 @@ impl Scene {
         bail!("the bot has not offered {who} {title:?}, but {}", offered.join(" "))
     }
 
-    async fn receipt(&mut self, who: &str, status: Status, code: &str, words: &str) -> anyhow::Result<()> {
+    async fn receipt(
+        &mut self,
+        who: &str,
+        status: Status,
+        code: &str,
+        words: &str,
+    ) -> anyhow::Result<()> {
         let message = self.newest(who)?;
         let receipt = InboundStatus {
             account_id: self.account.clone(),
@@ -118,7 +129,12 @@ impl Scene {
         self.current = who.to_owned();
         let (contact, _) = self.known_chat(who).await?;
         let turn = if opt_in { "opt-in" } else { "opt-out" };
-        self.api.post(&format!("contacts/{contact}/{turn}"), json!({ "reason": "the transcript says so" })).await?;
+        self.api
+            .post(
+                &format!("contacts/{contact}/{turn}"),
+                json!({ "reason": "the transcript says so" }),
+            )
+            .await?;
         Ok(())
     }
 
@@ -138,7 +154,10 @@ impl Scene {
                 self.api.delete(&assignment).await?;
             }
             TeamAct::Writes(text) => {
-                let sent = self.api.post("messages", json!({ "to": chat, "type": "text", "text": text })).await?;
+                let sent = self
+                    .api
+                    .post("messages", json!({ "to": chat, "type": "text", "text": text }))
+                    .await?;
                 self.heard.known.insert(sent["id"].as_str().unwrap_or_default().to_owned());
             }
         }

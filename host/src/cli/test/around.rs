@@ -5,12 +5,12 @@ use regex::Regex;
 use super::grammar::{Read, joined, pair, word};
 use super::transcript::{Stub, Webhook, What};
 
-const PERMISSIONS: [&str; 9] = [
-    "messaging", "timers", "state", "contacts", "chats", "templates", "events", "hosts", "reveal",
-];
+const PERMISSIONS: [&str; 9] =
+    ["messaging", "timers", "state", "contacts", "chats", "templates", "events", "hosts", "reveal"];
 
 pub fn config(rest: &str, below: &[String]) -> Read<What> {
-    let (key, value) = pair(&joined(rest, below)).ok_or("write `config KEY = VALUE`, the value as in TOML")?;
+    let (key, value) =
+        pair(&joined(rest, below)).ok_or("write `config KEY = VALUE`, the value as in TOML")?;
     let read: toml::Table = toml::from_str(&format!("value = {value}"))
         .map_err(|error| format!("{value} is no TOML value: {}", error.message()))?;
     let value = serde_json::to_value(&read["value"]).map_err(|error| error.to_string())?;
@@ -18,7 +18,8 @@ pub fn config(rest: &str, below: &[String]) -> Read<What> {
 }
 
 pub fn withhold(rest: &str) -> Read<What> {
-    let names: Vec<String> = rest.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let names: Vec<String> =
+        rest.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
     let unknown = names.iter().find(|name| !PERMISSIONS.contains(&name.as_str()));
     if names.is_empty() || unknown.is_some() {
         return Err(format!("withhold one or more of {}", PERMISSIONS.join(", ")));
@@ -28,7 +29,9 @@ pub fn withhold(rest: &str) -> Read<What> {
 
 /// `GET https://… answers 200 {…}`, `GET https://… fails`.
 pub fn stub(rest: &str, below: &[String]) -> Read<Stub> {
-    let usage = || "write `http GET https://api.example.com/x answers 200 {\"a\": 1}`, or `… fails`".to_owned();
+    let usage = || {
+        "write `http GET https://api.example.com/x answers 200 {\"a\": 1}`, or `… fails`".to_owned()
+    };
     let (method, rest) = word(rest);
     let (url, rest) = word(rest);
     let (verb, rest) = word(rest);
@@ -58,9 +61,13 @@ pub fn webhook(rest: &str, below: &[String]) -> Read<Webhook> {
     let (method, rest) = word(rest);
     let (path, body) = word(rest);
     if !path.starts_with('/') || method.is_empty() {
-        return Err("write `webhook POST /path BODY`; headers and a longer body on indented lines below".to_owned());
+        return Err(
+            "write `webhook POST /path BODY`; headers and a longer body on indented lines below"
+                .to_owned(),
+        );
     }
-    let is_header = Regex::new(r"^([A-Za-z][A-Za-z0-9-]*):[ \t]+(.*)$").map_err(|error| error.to_string())?;
+    let is_header =
+        Regex::new(r"^([A-Za-z][A-Za-z0-9-]*):[ \t]+(.*)$").map_err(|error| error.to_string())?;
     let headers: Vec<(String, String)> = below
         .iter()
         .map_while(|line| is_header.captures(line))

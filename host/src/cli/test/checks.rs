@@ -63,7 +63,9 @@ impl Scene {
         if let Some(fault) = self.heard.faults.front() {
             return Err(Wrong::Says(format!(
                 "the plugin failed ({}): {}\nif that is as it should be, add a line: fails with {}",
-                fault.class, fault.reason, fault.reason.lines().next().unwrap_or_default()
+                fault.class,
+                fault.reason,
+                fault.reason.lines().next().unwrap_or_default()
             )));
         }
         match self.unsaid() {
@@ -74,7 +76,8 @@ impl Scene {
 
     /// What the bot said that no line has spoken of.
     fn unsaid(&self) -> Option<String> {
-        let lines: Vec<String> = self.heard.queue.iter().map(|said| said.lines(&self.current)).collect();
+        let lines: Vec<String> =
+            self.heard.queue.iter().map(|said| said.lines(&self.current)).collect();
         Some(lines.join("\n")).filter(|lines| !lines.is_empty())
     }
 
@@ -110,7 +113,8 @@ impl Scene {
             Some(Words::Pattern(_)) => format!("reply {status} of the pattern"),
             None => format!("reply {status}"),
         };
-        let instead = if text.is_empty() { format!("reply {was}") } else { format!("reply {was}: {text}") };
+        let instead =
+            if text.is_empty() { format!("reply {was}") } else { format!("reply {was}: {text}") };
         differs(wanted, instead)
     }
 
@@ -125,7 +129,9 @@ impl Scene {
         };
         let found = found.map(|entry| entry.value);
         let same = match (wanted, &found) {
-            (Some(wanted), Some(found)) => wanted == found || read(wanted).is_some_and(|json| read(found) == Some(json)),
+            (Some(wanted), Some(found)) => {
+                wanted == found || read(wanted).is_some_and(|json| read(found) == Some(json))
+            }
             (None, None) => true,
             _ => false,
         };
@@ -155,18 +161,23 @@ impl Scene {
         let contact = self.chat_of(&self.current).await?.map(|(contact, _)| contact);
         let tags = contact.map(|contact| contact.tags).unwrap_or_default();
         let found = tags.iter().find(|(name, _)| name == tag);
-        let holds = found.is_some_and(|(_, found)| value.is_none_or(|value| value == found)) == there;
+        let holds =
+            found.is_some_and(|(_, found)| value.is_none_or(|value| value == found)) == there;
         if holds {
             return Ok(());
         }
-        let line = |tag: &str, value: &str| if value.is_empty() { format!("tag {tag}") } else { format!("tag {tag} = {value}") };
-        let wanted = if there { line(tag, value.unwrap_or_default()) } else { format!("no tag {tag}") };
+        let line = |tag: &str, value: &str| {
+            if value.is_empty() { format!("tag {tag}") } else { format!("tag {tag} = {value}") }
+        };
+        let wanted =
+            if there { line(tag, value.unwrap_or_default()) } else { format!("no tag {tag}") };
         let instead: Vec<String> = tags.iter().map(|(tag, value)| line(tag, value)).collect();
         differs(wanted, if instead.is_empty() { "no tags".to_owned() } else { instead.join("\n") })
     }
 
     async fn handed_over(&self, wanted: bool) -> Held {
-        let assigned = self.chat_of(&self.current).await?.map(|(_, chat)| chat.assigned).unwrap_or_default();
+        let assigned =
+            self.chat_of(&self.current).await?.map(|(_, chat)| chat.assigned).unwrap_or_default();
         let is = !matches!(assigned.as_str(), "" | "bot");
         let line = |over| if over { "handed over" } else { "not handed over" };
         if is == wanted { Ok(()) } else { differs(line(wanted), line(is)) }
@@ -179,7 +190,14 @@ impl Scene {
         if is == wanted {
             return Ok(());
         }
-        differs(format!("opted {word}"), if is == OptIn::Unknown { "opted neither in nor out".to_owned() } else { format!("opted {is}") })
+        differs(
+            format!("opted {word}"),
+            if is == OptIn::Unknown {
+                "opted neither in nor out".to_owned()
+            } else {
+                format!("opted {is}")
+            },
+        )
     }
 
     fn emits(&self, name: &str, data: Option<&Value>) -> Held {
@@ -190,7 +208,11 @@ impl Scene {
         }
         let wanted = format!("emits {name} {}", data.map(Value::to_string).unwrap_or_default());
         let instead: Vec<String> = all.iter().map(|data| format!("emits {name} {data}")).collect();
-        let instead = if instead.is_empty() { format!("no event {name} since the last line that does something") } else { instead.join("\n") };
+        let instead = if instead.is_empty() {
+            format!("no event {name} since the last line that does something")
+        } else {
+            instead.join("\n")
+        };
         differs(wanted.trim_end(), instead)
     }
 
@@ -206,7 +228,8 @@ impl Scene {
         for scope in scopes {
             all.extend(timer::list(&mut conn, &self.install, &scope).await?);
         }
-        let scheduled = |name: &str| self.manifest.schedules.iter().any(|schedule| schedule.name == name);
+        let scheduled =
+            |name: &str| self.manifest.schedules.iter().any(|schedule| schedule.name == name);
         let own = all.into_iter().map(|timer| (timer.spec.name, timer.spec.due_at));
         Ok(own.filter(|(name, _)| !scheduled(name)).collect())
     }
@@ -230,22 +253,37 @@ impl Scene {
         if timers.is_empty() {
             return Ok(());
         }
-        differs(if name.is_empty() { "no timers".to_owned() } else { format!("no timer {name}") }, timer_lines(&timers))
+        differs(
+            if name.is_empty() { "no timers".to_owned() } else { format!("no timer {name}") },
+            timer_lines(&timers),
+        )
     }
 
     fn called(&self, method: &str, url: &regex::Regex, body: Option<&str>) -> Held {
         let fits = |call: &&super::stubs::Called| {
-            let same = body.is_none_or(|body| body == call.body || read(body).is_some_and(|json| read(&call.body) == Some(json)));
+            let same = body.is_none_or(|body| {
+                body == call.body || read(body).is_some_and(|json| read(&call.body) == Some(json))
+            });
             call.method == method && url.is_match(&call.url) && same
         };
         if self.heard.called.iter().any(|call| fits(&call)) {
             return Ok(());
         }
-        let plain = url.as_str().trim_start_matches('^').trim_end_matches('$').replace(".*", "*").replace('\\', "");
+        let plain = url
+            .as_str()
+            .trim_start_matches('^')
+            .trim_end_matches('$')
+            .replace(".*", "*")
+            .replace('\\', "");
         let wanted = format!("called {method} {plain} {}", body.unwrap_or_default());
-        let lines = self.heard.called.iter().map(|call| format!("called {} {} {}", call.method, call.url, call.body).trim_end().to_owned());
+        let lines = self.heard.called.iter().map(|call| {
+            format!("called {} {} {}", call.method, call.url, call.body).trim_end().to_owned()
+        });
         let lines: Vec<String> = lines.collect();
-        differs(wanted.trim_end(), if lines.is_empty() { "no call".to_owned() } else { lines.join("\n") })
+        differs(
+            wanted.trim_end(),
+            if lines.is_empty() { "no call".to_owned() } else { lines.join("\n") },
+        )
     }
 
     fn logs(&self, words: &Words) -> Held {
@@ -253,21 +291,28 @@ impl Scene {
         if self.heard.logs.iter().any(|line| line.message.contains(wanted)) {
             return Ok(());
         }
-        let lines: Vec<String> = self.heard.logs.iter().map(|line| format!("logs {}", line.message)).collect();
-        differs(format!("logs {wanted}"), if lines.is_empty() { "no log line".to_owned() } else { lines.join("\n") })
+        let lines: Vec<String> =
+            self.heard.logs.iter().map(|line| format!("logs {}", line.message)).collect();
+        differs(
+            format!("logs {wanted}"),
+            if lines.is_empty() { "no log line".to_owned() } else { lines.join("\n") },
+        )
     }
 
     fn fails(&mut self, reason: &str) -> Held {
         match self.heard.faults.pop_front() {
             Some(fault) if fault.reason.contains(reason) || fault.class == reason => Ok(()),
-            Some(fault) => differs(format!("fails with {reason}"), format!("fails with {}", fault.reason)),
+            Some(fault) => {
+                differs(format!("fails with {reason}"), format!("fails with {}", fault.reason))
+            }
             None => differs(format!("fails with {reason}"), "the plugin did not fail"),
         }
     }
 }
 
 fn timer_lines(timers: &[(String, i64)]) -> String {
-    let lines: Vec<String> = timers.iter().map(|(name, at)| format!("timer {name} at {}", spoken(*at))).collect();
+    let lines: Vec<String> =
+        timers.iter().map(|(name, at)| format!("timer {name} at {}", spoken(*at))).collect();
     if lines.is_empty() { "no timers".to_owned() } else { lines.join("\n") }
 }
 
@@ -302,6 +347,8 @@ mod tests {
     fn more_than_is_wanted_may_be_there_but_nothing_else() {
         let is = json!({ "id": 7, "items": { "a": 1, "b": [1, 2] } });
         assert!(holds(&is, &json!({ "items": { "b": [1, 2] } })));
-        assert!(!holds(&is, &json!({ "items": { "b": [1] } })) && !holds(&is, &json!({ "name": null })));
+        assert!(
+            !holds(&is, &json!({ "items": { "b": [1] } })) && !holds(&is, &json!({ "name": null }))
+        );
     }
 }

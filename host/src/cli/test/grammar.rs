@@ -35,7 +35,9 @@ pub fn step(reader: &mut Reader, lines: &Lines<'_>) -> Read<Option<What>> {
     let (first, rest) = word(lines.head);
     let what = match first {
         "zone" => {
-            let zone = rest.parse().map_err(|_| format!("{rest:?} is no time zone: write `zone Europe/Berlin`"))?;
+            let zone = rest
+                .parse()
+                .map_err(|_| format!("{rest:?} is no time zone: write `zone Europe/Berlin`"))?;
             reader.zone = moment::Zone(zone);
             return Ok(None);
         }
@@ -53,7 +55,9 @@ pub fn step(reader: &mut Reader, lines: &Lines<'_>) -> Read<Option<What>> {
         "team" => What::Team(match rest {
             "takes over" => TeamAct::TakesOver,
             "hands back" => TeamAct::HandsBack,
-            _ => return Err("write `team: TEXT`, `team takes over` or `team hands back`".to_owned()),
+            _ => {
+                return Err("write `team: TEXT`, `team takes over` or `team hands back`".to_owned());
+            }
         }),
         "bot" => bot(reader, rest, &lines.below)?,
         "delivered" | "read" | "failed" => receipt(reader, first, rest)?,
@@ -77,7 +81,8 @@ pub fn known(reader: &Reader, who: &str) -> Read<()> {
 /// `Ann`, `Ann +15550123`, `Ann +15550123 Ann Lee`, and none of a customer's acts.
 fn is_name(rest: &str) -> bool {
     let (first, _) = word(rest);
-    !first.is_empty() && !["sends", "chooses", "reacts", "replies", "opts"].contains(&first)
+    !first.is_empty()
+        && !["sends", "chooses", "reacts", "replies", "opts"].contains(&first.trim_end_matches(':'))
 }
 
 fn name(reader: &mut Reader, rest: &str) -> Read<()> {
@@ -85,7 +90,9 @@ fn name(reader: &mut Reader, rest: &str) -> Read<()> {
     let (phone, shown) = word(rest);
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
     if !plain || ["bot", "team"].contains(&name) {
-        return Err(format!("{name:?} is no name here: take letters and digits, as in `customer Ann +15550123`"));
+        return Err(format!(
+            "{name:?} is no name here: take letters and digits, as in `customer Ann +15550123`"
+        ));
     }
     let phone = if phone.is_empty() {
         format!("+155501{:05}", reader.people.len() + 1)
@@ -117,11 +124,19 @@ fn receipt(reader: &Reader, first: &str, rest: &str) -> Read<What> {
         ("delivered", "to") => Status::Delivered,
         ("read", "by") => Status::Read,
         ("failed", "for") => Status::Error,
-        _ => return Err("write `delivered to customer`, `read by customer` or `failed for customer: 131026`".to_owned()),
+        _ => return Err(
+            "write `delivered to customer`, `read by customer` or `failed for customer: 131026`"
+                .to_owned(),
+        ),
     };
     known(reader, who.trim())?;
     let (code, words) = word(error.trim());
-    Ok(What::Receipt { who: who.trim().to_owned(), status, code: code.to_owned(), words: words.to_owned() })
+    Ok(What::Receipt {
+        who: who.trim().to_owned(),
+        status,
+        code: code.to_owned(),
+        words: words.to_owned(),
+    })
 }
 
 /// What a customer does other than write words.
@@ -151,7 +166,8 @@ fn act(who: &str, rest: &str, below: &[String]) -> Read<What> {
 /// `image https://…: a caption`, `location 52.5,13.4: Home`, or JSON as the API takes it.
 fn content(rest: &str, below: &[String]) -> Read<Content> {
     if rest.starts_with('{') {
-        let content: Content = serde_json::from_str(&joined(rest, below)).map_err(|error| error.to_string())?;
+        let content: Content =
+            serde_json::from_str(&joined(rest, below)).map_err(|error| error.to_string())?;
         content.check().map_err(|error| error.to_string())?;
         return Ok(content);
     }
@@ -164,7 +180,9 @@ fn content(rest: &str, below: &[String]) -> Read<Content> {
         });
         let (latitude, longitude) = place.ok_or("write `sends location 52.52,13.40: Home`")?;
         let name = Some(caption).filter(|name| !name.is_empty());
-        return Ok(Content::Location { location: Location { latitude, longitude, name, address: None } });
+        return Ok(Content::Location {
+            location: Location { latitude, longitude, name, address: None },
+        });
     }
     media_kind(kind)?;
     let source = if source.is_empty() { sample(kind) } else { source };
@@ -182,7 +200,10 @@ pub fn media_kind(kind: &str) -> Read<()> {
     if MEDIA.contains(&kind) {
         return Ok(());
     }
-    Err(format!("{kind:?} is nothing to send: one of {}, location, or a message as JSON", MEDIA.join(", ")))
+    Err(format!(
+        "{kind:?} is nothing to send: one of {}, location, or a message as JSON",
+        MEDIA.join(", ")
+    ))
 }
 
 /// A file that nobody cares about.
@@ -207,7 +228,8 @@ pub fn captioned(text: &str) -> (&str, &str) {
 /// The first word, and what follows.
 pub fn word(text: &str) -> (&str, &str) {
     let text = text.trim();
-    text.split_once(char::is_whitespace).map_or((text, ""), |(first, rest)| (first, rest.trim_start()))
+    text.split_once(char::is_whitespace)
+        .map_or((text, ""), |(first, rest)| (first, rest.trim_start()))
 }
 
 pub fn pair(text: &str) -> Option<(String, String)> {

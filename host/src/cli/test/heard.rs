@@ -65,19 +65,29 @@ impl Scene {
         let events = event::after(&mut conn, &self.team, heard.cursor, MOST).await?;
         heard.cursor = events.last().map_or(heard.cursor, |event| event.cursor);
         heard.emitted.extend(events);
-        let logs = plugin_log::logs(&mut conn, &self.team, &self.install, &heard.last_log, MOST).await?;
+        let logs =
+            plugin_log::logs(&mut conn, &self.team, &self.install, &heard.last_log, MOST).await?;
         if let Some(last) = logs.last() {
             heard.last_log.clone_from(&last.id);
         }
         heard.logs.extend(logs);
-        let failures =
-            plugin_log::failures_after(&mut conn, &self.team, &self.install, &heard.last_failure, MOST).await?;
+        let failures = plugin_log::failures_after(
+            &mut conn,
+            &self.team,
+            &self.install,
+            &heard.last_failure,
+            MOST,
+        )
+        .await?;
         if let Some(last) = failures.last() {
             heard.last_failure.clone_from(&last.id);
         }
-        heard.faults.extend(failures.into_iter().map(|row| Fault { class: row.fault, reason: row.reason }));
+        heard
+            .faults
+            .extend(failures.into_iter().map(|row| Fault { class: row.fault, reason: row.reason }));
         let letters =
-            dead_letter::list(&mut conn, &self.team, Some(&self.install), &heard.last_letter, MOST).await?;
+            dead_letter::list(&mut conn, &self.team, Some(&self.install), &heard.last_letter, MOST)
+                .await?;
         if let Some(last) = letters.last() {
             heard.last_letter.clone_from(&last.id);
         }
@@ -101,7 +111,10 @@ impl Scene {
         let contacts: Vec<String> = all.iter().map(|message| message.contact_id.clone()).collect();
         let contacts = contact::by_ids(conn, &contacts).await?;
         let named = |message: Message| {
-            let phone = contacts.get(&message.contact_id).map(|contact| contact.phone.clone()).unwrap_or_default();
+            let phone = contacts
+                .get(&message.contact_id)
+                .map(|contact| contact.phone.clone())
+                .unwrap_or_default();
             let person = self.people.iter().find(|(_, person)| person.phone == phone);
             Said::new(message, person.map_or(phone, |(name, _)| name.clone()))
         };

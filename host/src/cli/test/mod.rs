@@ -55,7 +55,8 @@ pub async fn run(args: Args) -> Result<()> {
     drop(building);
     let mut results = Vec::with_capacity(files.len());
     for path in &files {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
         let played = play(&plugin, name_of(&args.dir, path), &text).await;
         if !args.json {
             print!("{}", played.show(&text));
@@ -66,7 +67,10 @@ pub async fn run(args: Args) -> Result<()> {
     let passed = results.len() - failed;
     if args.json {
         let all: Vec<_> = results.iter().map(Played::json).collect();
-        println!("{}", json!({ "plugin": plugin.manifest.id, "passed": passed, "failed": failed, "transcripts": all }));
+        println!(
+            "{}",
+            json!({ "plugin": plugin.manifest.id, "passed": passed, "failed": failed, "transcripts": all })
+        );
     } else {
         println!("{}: {passed} passed, {failed} failed", plugin.manifest.id);
     }
@@ -84,7 +88,10 @@ fn transcripts(args: &Args) -> Result<Vec<PathBuf>> {
     files.retain(|path| path.extension().is_some_and(|extension| extension == EXTENSION));
     files.sort();
     if files.is_empty() && args.only.is_empty() {
-        bail!("{} has no transcripts: write {FOLDER}/first.{EXTENSION} with lines such as `customer: hello` and `bot: Hi!`", args.dir.display());
+        bail!(
+            "{} has no transcripts: write {FOLDER}/first.{EXTENSION} with lines such as `customer: hello` and `bot: Hi!`",
+            args.dir.display()
+        );
     }
     if args.only.is_empty() {
         return Ok(files);
@@ -148,9 +155,15 @@ async fn follow(scene: &mut Scene, transcript: &Transcript) -> Result<(), Failur
 impl Scene {
     fn failure(&self, line: usize, wrong: Wrong) -> Failure {
         let logs = self.heard.logs.iter().map(|line| format!("{} {}", line.level, line.message));
-        let faults = self.heard.faults.iter().map(|fault| format!("{}: {}", fault.class, fault.reason));
+        let faults =
+            self.heard.faults.iter().map(|fault| format!("{}: {}", fault.class, fault.reason));
         let told = |text: &str| matches!(&wrong, Wrong::Says(said) if said.contains(text));
         let faults = faults.zip(&self.heard.faults).filter(|(_, fault)| !told(&fault.reason));
-        Failure { line, logs: logs.collect(), faults: faults.map(|(line, _)| line).collect(), wrong }
+        Failure {
+            line,
+            logs: logs.collect(),
+            faults: faults.map(|(line, _)| line).collect(),
+            wrong,
+        }
     }
 }

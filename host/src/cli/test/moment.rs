@@ -40,7 +40,9 @@ impl Due {
 /// # Errors
 /// What it should be instead.
 pub fn after(text: &str) -> Result<Due, String> {
-    let problem = || format!("{text:?} is no time to wait: write `after 10 minutes` or `after 1 day 2 hours`");
+    let problem = || {
+        format!("{text:?} is no time to wait: write `after 10 minutes` or `after 1 day 2 hours`")
+    };
     let plain = text.replace(',', " ");
     let words: Vec<&str> = plain.split_whitespace().filter(|word| *word != "and").collect();
     if words.is_empty() || words.len() % 2 != 0 {
@@ -91,7 +93,9 @@ pub fn at(text: &str, zone: Zone) -> Result<Due, String> {
 
 fn moment(local: NaiveDateTime, zone: Tz) -> Result<Millis, String> {
     let found = zone.from_local_datetime(&local).earliest();
-    found.map(|moment| moment.timestamp_millis()).ok_or_else(|| format!("{local} does not exist in {zone}"))
+    found
+        .map(|moment| moment.timestamp_millis())
+        .ok_or_else(|| format!("{local} does not exist in {zone}"))
 }
 
 fn next(time: NaiveTime, zone: Tz, now: Millis) -> Option<Millis> {

@@ -32,7 +32,8 @@ const BEFORE: usize = 3;
 
 impl Played {
     pub fn json(&self) -> Value {
-        let mut value = json!({ "file": self.file, "passed": self.failure.is_none(), "millis": self.millis });
+        let mut value =
+            json!({ "file": self.file, "passed": self.failure.is_none(), "millis": self.millis });
         if let Some(failure) = &self.failure {
             value["line"] = failure.line.into();
             value["logs"] = json!(failure.logs);
@@ -52,7 +53,12 @@ impl Played {
     pub fn show(&self, transcript: &str) -> String {
         let paint = Paint::of_stdout();
         let Some(failure) = &self.failure else {
-            return format!("{} {} {}\n", paint.green("✓"), self.file, paint.dim(&format!("{} ms", self.millis)));
+            return format!(
+                "{} {} {}\n",
+                paint.green("✓"),
+                self.file,
+                paint.dim(&format!("{} ms", self.millis))
+            );
         };
         let mut text = format!("{} {}:{}\n\n", paint.red("✗"), self.file, failure.line);
         let first = failure.line.saturating_sub(BEFORE + 1);
@@ -62,7 +68,9 @@ impl Played {
         }
         text.push('\n');
         match &failure.wrong {
-            Wrong::Differs { wanted, instead } => text.push_str(&difference(paint, wanted, instead)),
+            Wrong::Differs { wanted, instead } => {
+                text.push_str(&difference(paint, wanted, instead))
+            }
             Wrong::Says(problem) => {
                 for line in problem.lines() {
                     let _ = writeln!(text, "    {line}");
@@ -81,14 +89,16 @@ impl Played {
 
 /// What was wanted and what came, line by line; below a line that differs, from where on.
 fn difference(paint: Paint, wanted: &str, instead: &str) -> String {
-    let (wanted, instead): (Vec<&str>, Vec<&str>) = (wanted.lines().collect(), instead.lines().collect());
+    let (wanted, instead): (Vec<&str>, Vec<&str>) =
+        (wanted.lines().collect(), instead.lines().collect());
     let same_before = wanted.iter().zip(&instead).take_while(|(a, b)| a == b).count();
     let mut text = String::new();
     for line in &wanted[..same_before] {
         let _ = writeln!(text, "      {line}");
     }
     let rest = (&wanted[same_before..], &instead[same_before..]);
-    let same_after = rest.0.iter().rev().zip(rest.1.iter().rev()).take_while(|(a, b)| a == b).count();
+    let same_after =
+        rest.0.iter().rev().zip(rest.1.iter().rev()).take_while(|(a, b)| a == b).count();
     let (lost, after) = rest.0.split_at(rest.0.len() - same_after);
     let (came, _) = rest.1.split_at(rest.1.len() - same_after);
     for line in lost {
@@ -113,7 +123,8 @@ mod tests {
 
     #[test]
     fn a_difference_shows_what_was_lost_what_came_and_from_where_on() {
-        let shown = difference(Paint::none(), "bot: Hello\n  [Yes] [No]", "bot: Help\n  [Yes] [No]");
+        let shown =
+            difference(Paint::none(), "bot: Hello\n  [Yes] [No]", "bot: Help\n  [Yes] [No]");
         assert_eq!(
             shown,
             "    - bot: Hello\n    + bot: Help\n              ^\n        [Yes] [No]\n"
@@ -126,7 +137,10 @@ mod tests {
         let failure = Failure { line: 2, wrong, logs: vec!["info hm".into()], faults: Vec::new() };
         let played = Played { file: "tests/a.chat".into(), millis: 3, failure: Some(failure) };
         let shown = played.show("customer: hi\nbot: a\n");
-        assert!(shown.contains("✗ tests/a.chat:2") && shown.contains("    1 | customer: hi"), "{shown}");
+        assert!(
+            shown.contains("✗ tests/a.chat:2") && shown.contains("    1 | customer: hi"),
+            "{shown}"
+        );
         assert!(shown.contains("- bot: a") && shown.contains("+ bot says nothing"), "{shown}");
         assert!(shown.contains("log  info hm"), "{shown}");
     }

@@ -85,7 +85,9 @@ fn lines(to: Option<&str>, head: &str, words: &str, choices: &str) -> String {
 
 fn shown(content: &Content) -> Shown {
     let media = |kind: &str, media: &Media| Shown {
-        head: format!("sends {kind} {}", media.url.as_deref().unwrap_or_default()).trim_end().to_owned(),
+        head: format!("sends {kind} {}", media.url.as_deref().unwrap_or_default())
+            .trim_end()
+            .to_owned(),
         words: media.caption.clone().unwrap_or_default(),
         choices: String::new(),
     };
@@ -114,7 +116,9 @@ fn shown(content: &Content) -> Shown {
         Content::Interactive { interactive } => {
             Shown { choices: choices(interactive), ..plain("", &interactive.text) }
         }
-        Content::Reaction { reaction } => plain(format!("reacts {}", reaction.emoji).trim_end(), ""),
+        Content::Reaction { reaction } => {
+            plain(format!("reacts {}", reaction.emoji).trim_end(), "")
+        }
         Content::Other { other } => plain("sends other", &other.to_string()),
     }
 }
@@ -145,11 +149,20 @@ mod tests {
     fn a_message_is_written_as_the_line_that_expects_it() {
         assert_eq!(show(json!({ "type": "text", "text": "a\nb" })), "bot: a\n  b");
         let offer = json!({ "text": "Choose", "buttons": [{ "id": "1", "title": "Yes" }, { "id": "2", "title": "No" }] });
-        assert_eq!(show(json!({ "type": "interactive", "interactive": offer })), "bot: Choose\n  [Yes] [No]");
+        assert_eq!(
+            show(json!({ "type": "interactive", "interactive": offer })),
+            "bot: Choose\n  [Yes] [No]"
+        );
         let list = json!({ "text": "Eat", "button": "Menu", "rows": [{ "id": "1", "title": "Pizza" }, { "id": "2", "title": "Pasta" }] });
-        assert_eq!(show(json!({ "type": "interactive", "interactive": list })), "bot: Eat\n  [Menu > Pizza | Pasta]");
+        assert_eq!(
+            show(json!({ "type": "interactive", "interactive": list })),
+            "bot: Eat\n  [Menu > Pizza | Pasta]"
+        );
         let image = json!({ "url": "https://example.com/a.png", "caption": "us" });
-        assert_eq!(show(json!({ "type": "image", "image": image })), "bot sends image https://example.com/a.png: us");
+        assert_eq!(
+            show(json!({ "type": "image", "image": image })),
+            "bot sends image https://example.com/a.png: us"
+        );
         let reaction = json!({ "message_id": "msg_1", "emoji": "👍" });
         assert_eq!(show(json!({ "type": "reaction", "reaction": reaction })), "bot reacts 👍");
     }

@@ -67,7 +67,10 @@ impl Scene {
         running.house.runtime.egress().replace(stubs.clone());
         running.house.depot.egress.replace(Arc::new(Files));
         // Receipts come when the transcript says so.
-        let behaviour = Behaviour { receipts: Receipts::Off, ..running.house.channels.sandbox.default_behaviour() };
+        let behaviour = Behaviour {
+            receipts: Receipts::Off,
+            ..running.house.channels.sandbox.default_behaviour()
+        };
         running.house.channels.sandbox.set_behaviour(&begun.account_id, behaviour);
         let config = first_config(transcript);
         let upload = Upload {
@@ -128,7 +131,11 @@ impl Scene {
 
     /// Move the clock on, from one moment at which something is due to the next.
     pub(super) async fn wait_until(&mut self, moment: Millis) -> anyhow::Result<()> {
-        ensure!(moment >= self.now(), "the clock stands at {} already, in UTC", super::moment::spoken(self.now()));
+        ensure!(
+            moment >= self.now(),
+            "the clock stands at {} already, in UTC",
+            super::moment::spoken(self.now())
+        );
         while let Some(due) = self.house().next_due().await?.filter(|due| *due <= moment) {
             self.house().clock.advance(due - self.now());
             self.settle().await?;
@@ -176,7 +183,9 @@ impl Scene {
     pub(super) async fn chat_of(&self, who: &str) -> anyhow::Result<Option<(Contact, Chat)>> {
         let phone = self.people.get(who).map(|person| person.phone.as_str()).unwrap_or_default();
         let mut conn = self.house().store.read().await?;
-        let Some(contact) = contact::by_phone(&mut conn, &self.team, phone).await? else { return Ok(None) };
+        let Some(contact) = contact::by_phone(&mut conn, &self.team, phone).await? else {
+            return Ok(None);
+        };
         let chat = chat::between(&mut conn, &self.account, &contact.id).await?;
         Ok(chat.map(|chat| (contact, chat)))
     }
@@ -196,7 +205,9 @@ fn settings(data: &Path) -> Config {
 fn beginning(transcript: &Transcript) -> Millis {
     let first = transcript.steps.iter().find(|step| !step.what.is_setting());
     match first.map(|step| &step.what) {
-        Some(What::Wait(due @ (super::moment::Due::At(_) | super::moment::Due::Daily(..)))) => due.from(NOON),
+        Some(What::Wait(due @ (super::moment::Due::At(_) | super::moment::Due::Daily(..)))) => {
+            due.from(NOON)
+        }
         _ => NOON,
     }
 }

@@ -49,7 +49,9 @@ impl Stubs {
         let (method, url) = (request.method.as_str(), request.url.as_str());
         let inner = self.lock();
         let mut newest = inner.stubs.iter().rev();
-        newest.find(|stub| stub.method == method && stub.url.is_match(url)).map(|stub| stub.answer.clone())
+        newest
+            .find(|stub| stub.method == method && stub.url.is_match(url))
+            .map(|stub| stub.answer.clone())
     }
 }
 
@@ -65,7 +67,9 @@ impl StandIn for Stubs {
         match found {
             Some(Some((status, body))) => Ok(response(status, body.into(), "")),
             Some(None) => Err(EgressError::Failed("the connection was refused".to_owned())),
-            None => Err(EgressError::Failed("no `http` line of the transcript answers it".to_owned())),
+            None => {
+                Err(EgressError::Failed("no `http` line of the transcript answers it".to_owned()))
+            }
         }
     }
 }

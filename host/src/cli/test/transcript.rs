@@ -80,7 +80,11 @@ impl What {
     pub fn is_setting(&self) -> bool {
         matches!(
             self,
-            Self::Config { .. } | Self::Secret { .. } | Self::Withhold(_) | Self::Named | Self::Stub(_)
+            Self::Config { .. }
+                | Self::Secret { .. }
+                | Self::Withhold(_)
+                | Self::Named
+                | Self::Stub(_)
         )
     }
 }
@@ -142,16 +146,37 @@ impl Words {
 pub enum Check {
     Says(Expected),
     Silence,
-    Reply { status: u16, body: Option<Words> },
-    State { scope: String, key: String, value: Option<String> },
-    Tag { tag: String, value: Option<String>, there: bool },
+    Reply {
+        status: u16,
+        body: Option<Words>,
+    },
+    State {
+        scope: String,
+        key: String,
+        value: Option<String>,
+    },
+    Tag {
+        tag: String,
+        value: Option<String>,
+        there: bool,
+    },
     HandedOver(bool),
     OptedIn(bool),
-    Emits { name: String, data: Option<Value> },
-    Timer { name: String, due: Option<Due> },
+    Emits {
+        name: String,
+        data: Option<Value>,
+    },
+    Timer {
+        name: String,
+        due: Option<Due>,
+    },
     /// No timer of this name; of none where it is empty.
     NoTimer(String),
-    Called { method: String, url: Regex, body: Option<String> },
+    Called {
+        method: String,
+        url: Regex,
+        body: Option<String>,
+    },
     Logs(Words),
     Fails(String),
 }
@@ -208,7 +233,9 @@ impl Transcript {
             }
             let unreadable = |problem| Unreadable { line: first + 1, problem };
             if head.starts_with(char::is_whitespace) {
-                return Err(unreadable("an indented line goes on with a step: there is none above".to_owned()));
+                return Err(unreadable(
+                    "an indented line goes on with a step: there is none above".to_owned(),
+                ));
             }
             let below = below(&lines, &mut at);
             let text = lines[first..at].join("\n").trim_end().to_owned();
@@ -256,9 +283,10 @@ mod tests {
 
     #[test]
     fn indented_lines_and_the_blank_ones_among_them_belong_to_the_step_above() {
-        let transcript =
-            Transcript::parse("# a\n\ncustomer: hello\n  there\n\n  friend\n\nbot: hi\n  [A] [B]\n")
-                .expect("reads");
+        let transcript = Transcript::parse(
+            "# a\n\ncustomer: hello\n  there\n\n  friend\n\nbot: hi\n  [A] [B]\n",
+        )
+        .expect("reads");
         let [says, bot] = transcript.steps.as_slice() else { panic!("two steps") };
         assert_eq!((says.line, bot.line), (3, 8));
         let What::Writes { act: Act::Writes(Content::Text { text }), .. } = &says.what else {

@@ -57,7 +57,13 @@ fn captioned_head(to: Option<String>, verb: &str, rest: &str, below: &[String]) 
 }
 
 /// Words, and at their end what is offered: `[Yes] [No]`.
-pub fn says(to: Option<String>, head: String, text: &str, below: &[String], pattern: bool) -> Read<What> {
+pub fn says(
+    to: Option<String>,
+    head: String,
+    text: &str,
+    below: &[String],
+    pattern: bool,
+) -> Read<What> {
     let offers = Regex::new(r"^(\[[^\]]+\]\s*)+$").map_err(|error| error.to_string())?;
     let choices = below.iter().rev().take_while(|line| offers.is_match(line)).count();
     let (words, choices) = below.split_at(below.len() - choices);
@@ -82,7 +88,8 @@ pub fn check(reader: &Reader, first: &str, rest: &str, below: &[String]) -> Read
         ("reply", _) => reply(rest, below)?,
         ("state", _) => state(rest, true)?,
         ("tag", _) => {
-            let (tag, value) = pair(rest).map_or((rest.to_owned(), None), |(tag, value)| (tag, Some(value)));
+            let (tag, value) =
+                pair(rest).map_or((rest.to_owned(), None), |(tag, value)| (tag, Some(value)));
             Check::Tag { tag, value, there: true }
         }
         ("handed", "over") => Check::HandedOver(true),
@@ -104,7 +111,12 @@ pub fn check(reader: &Reader, first: &str, rest: &str, below: &[String]) -> Read
             ("timer" | "timers", name) => Check::NoTimer(name.to_owned()),
             ("tag", tag) => Check::Tag { tag: tag.to_owned(), value: None, there: false },
             ("state", rest) => state(rest, false)?,
-            _ => return Err("write `no timer NAME`, `no timers`, `no tag NAME` or `no state SCOPE KEY`".to_owned()),
+            _ => {
+                return Err(
+                    "write `no timer NAME`, `no timers`, `no tag NAME` or `no state SCOPE KEY`"
+                        .to_owned(),
+                );
+            }
         },
         ("called", _) => {
             let (method, rest) = word(rest);
@@ -121,7 +133,9 @@ pub fn check(reader: &Reader, first: &str, rest: &str, below: &[String]) -> Read
 fn reply(rest: &str, below: &[String]) -> Read<Check> {
     let (status, body) = rest.split_once(':').unwrap_or((rest, ""));
     let (status, verb) = word(status.trim());
-    let status = status.parse().map_err(|_| "write `reply 200: BODY`, `reply 200 matches: PATTERN` or `reply 202`")?;
+    let status = status
+        .parse()
+        .map_err(|_| "write `reply 200: BODY`, `reply 200 matches: PATTERN` or `reply 202`")?;
     let body = joined(body.trim_start(), below);
     let body = match (verb, body.as_str()) {
         ("", "") => None,
@@ -153,7 +167,10 @@ fn timer(reader: &Reader, rest: &str) -> Read<Check> {
         ("", _) => None,
         ("in", time) => Some(moment::after(time)?),
         ("at", time) => Some(moment::at(time, reader.zone)?),
-        _ => return Err("write `timer NAME`, `timer NAME in 10 minutes` or `timer NAME at 2026-01-05 17:00`".to_owned()),
+        _ => return Err(
+            "write `timer NAME`, `timer NAME in 10 minutes` or `timer NAME at 2026-01-05 17:00`"
+                .to_owned(),
+        ),
     };
     Ok(Check::Timer { name: name.to_owned(), due })
 }
