@@ -1,5 +1,8 @@
 //! Files: uploaded, sent, fetched, downloaded in part; what is too large, of another kind, or private.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::Router;
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect};
@@ -7,9 +10,10 @@ use axum::routing::get;
 use futures_util::stream;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
 
 use crate::messages::send;
-use crate::support::{Client, Server};
+use crate::support::{Client, Server, eventually};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n and so on";
 
@@ -124,6 +128,40 @@ both! {
         server.finish().await;
     }
 
+    /// While an address keeps one chat waiting the account's other chats go on, and the chat's order
+    /// stays; a restart in the middle neither loses nor doubles anything.
+    async fn a_slow_address_holds_up_its_chat_alone(on: On) {
+        let site = Site::start().await;
+        let server = Server::with(on, |config| config.media.allow = vec!["127.0.0.0/8".parse().expect("a range")]).await;
+        let slow = json!({ "to": "+15550101", "type": "image", "image": { "url": format!("{}/slow", site.url) } });
+        let id = send(&server, slow).await;
+        send(&server, json!({ "to": "+15550101", "type": "text", "text": "behind" })).await;
+        send(&server, json!({ "to": "+15550102", "type": "text", "text": "elsewhere" })).await;
+        site.asked(1).await;
+        reached(&server, "+15550102", &["elsewhere"]).await;
+        // Also what comes when nothing but the file is waited for.
+        send(&server, json!({ "to": "+15550102", "type": "text", "text": "later" })).await;
+        reached(&server, "+15550102", &["elsewhere", "later"]).await;
+        assert_eq!(server.client.delete(&format!("/api/v1/messages/{id}")).await.status, 409, "it is being sent");
+        let server = server.restart().await;
+        site.asked(2).await;
+        send(&server, json!({ "to": "+15550103", "type": "text", "text": "after the restart" })).await;
+        reached(&server, "+15550103", &["after the restart"]).await;
+        // Paused in the middle, it waits although its file is there.
+        let queue = format!("/api/v1/accounts/{}/queue", server.account);
+        server.client.post(&format!("{queue}/pause"), json!({})).await.ok();
+        site.let_go();
+        let message = format!("/api/v1/messages/{id}");
+        eventually("the file", async || server.client.get(&message).await.ok()["image"]["id"].is_string().then_some(())).await;
+        assert_eq!(server.heard("+15550101").await, Vec::<String>::new());
+        server.client.post(&format!("{queue}/resume"), json!({})).await.ok();
+        server.drain().await;
+        assert_eq!(server.heard("+15550101").await, ["", "behind"]);
+        assert_eq!(server.client.get(&message).await.ok()["status"], "sent");
+        site.asked(2).await;
+        server.finish().await;
+    }
+
     /// Neither at once, nor by a name, nor by a redirect.
     async fn private_addresses_are_refused(on: On) {
         let site = Site::start().await;
@@ -160,12 +198,12 @@ both! {
     }
 }
 
-async fn upload(client: &Client, kind: &str, bytes: Vec<u8>) -> Value {
+pub async fn upload(client: &Client, kind: &str, bytes: Vec<u8>) -> Value {
     client.post_bytes("/api/v1/media", bytes, &[("content-type", kind)]).await.ok()
 }
 
 /// Status, bytes and `Content-Range` of a download.
-async fn download(client: &Client, path: &str, range: &str) -> (u16, Vec<u8>, String) {
+pub async fn download(client: &Client, path: &str, range: &str) -> (u16, Vec<u8>, String) {
     let http = reqwest::Client::builder().no_proxy().build().expect("a client");
     let mut request = http.get(format!("{}{path}", client.url)).bearer_auth(&client.key);
     if !range.is_empty() {
@@ -177,7 +215,7 @@ async fn download(client: &Client, path: &str, range: &str) -> (u16, Vec<u8>, St
     (status, answer.bytes().await.expect("whole").to_vec(), part)
 }
 
-fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+pub fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -186,19 +224,54 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     files
 }
 
-/// A site on loopback with pictures, pages, and redirects.
+/// Wait until just these texts have reached a customer.
+async fn reached(server: &Server, phone: &str, texts: &[&str]) {
+    eventually("the texts", async || (server.heard(phone).await == texts).then_some(())).await;
+}
+
+/// A site on loopback with pictures, pages, redirects, and a picture that it keeps back.
 struct Site {
     url: String,
+    slow: Arc<Slow>,
     server: tokio::task::JoinHandle<()>,
 }
 
+#[derive(Default)]
+struct Slow {
+    asked: AtomicUsize,
+    open: watch::Sender<bool>,
+}
+
 impl Site {
+    /// Wait until it was asked for the slow picture so often.
+    async fn asked(&self, times: usize) {
+        let asked = async || (self.slow.asked.load(Ordering::SeqCst) == times).then_some(());
+        eventually("the slow picture to be asked for", asked).await;
+    }
+
+    /// Give the slow picture from now on, also to those who wait.
+    fn let_go(&self) {
+        self.slow.open.send_replace(true);
+    }
+
     async fn start() -> Self {
+        let slow = Arc::new(Slow::default());
+        let kept_back = slow.clone();
+        let wait = move || {
+            let slow = kept_back.clone();
+            async move {
+                slow.asked.fetch_add(1, Ordering::SeqCst);
+                let mut open = slow.open.subscribe();
+                open.wait_for(|open| *open).await.expect("the site lives");
+                ([(header::CONTENT_TYPE, "image/png")], PNG.to_vec()).into_response()
+            }
+        };
         let typed = |kind: &'static str, bytes: Vec<u8>| async move {
             ([(header::CONTENT_TYPE, kind)], bytes).into_response()
         };
         let router = Router::new()
             .route("/image", get(move || typed("image/png", PNG.to_vec())))
+            .route("/slow", get(wait))
             .route("/moved", get(async || Redirect::temporary("/image")))
             .route("/round", get(async || Redirect::temporary("/round")))
             .route("/page", get(move || typed("text/html", b"<html>".to_vec())))
@@ -208,7 +281,7 @@ impl Site {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let server =
             tokio::spawn(async move { axum::serve(listener, router).await.expect("serves") });
-        Self { url, server }
+        Self { url, slow, server }
     }
 }
 

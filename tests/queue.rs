@@ -1,10 +1,13 @@
 //! The queue of an account: what waits and why, answers first, quiet hours, days that are full, pause.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
+use sqlx::Executor;
 use switchboard::config::{RetryAction, RetryRule};
 
 use crate::messages::send;
-use crate::support::Server;
+use crate::support::{Server, eventually};
 
 /// The tests' clock stands on Monday at noon, UTC.
 const HOUR: i64 = 3_600_000;
@@ -157,6 +160,48 @@ both! {
         assert_eq!(server.client.get(&format!("/api/v1/messages/{id}")).await.ok()["status"], "cancelled");
         assert_eq!(look(&server).await["waiting"], 0);
         queue(&server, "/resume").await;
+        server.finish().await;
+    }
+
+    /// On a channel that bears it so many leave at once and no more; a chat's messages still one by one.
+    /// (A sandbox account stands in for one that may: it cannot be set so.)
+    async fn many_in_flight_keep_the_order_of_each_chat(on: On) {
+        let server = Server::start(on).await;
+        let mut tx = server.house().store.begin().await.expect("a transaction");
+        tx.execute("UPDATE account SET settings = '{\"inFlight\":3}'").await.expect("written");
+        server.house().commit(tx).await.expect("committed");
+        server.behave(json!({ "latency": 1_000, "receipts": "off" })).await;
+        queue(&server, "/pause").await;
+        for round in ["one", "two"] {
+            for n in 1..=5 {
+                text(&server, &format!("+1555010{n}"), round).await;
+            }
+        }
+        queue(&server, "/resume").await;
+        let (mut waves, mut left) = (0, 0);
+        while left < 10 {
+            eventually("the next to leave", async || (sent(&server).await > left).then_some(())).await;
+            // Time in which one too many would leave, were it not held back.
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            (waves, left) = (waves + 1, sent(&server).await);
+            server.clock.advance(1_000);
+        }
+        let out = server.client.outgoing(&server.account).await;
+        let mut at: BTreeMap<i64, Vec<&str>> = BTreeMap::new();
+        for record in &out {
+            at.entry(record["at"].as_i64().expect("a time")).or_default().push(record["to"].as_str().expect("a number"));
+        }
+        assert_eq!(at.values().map(Vec::len).max(), Some(3), "{at:?}");
+        for chats in at.values_mut() {
+            chats.sort_unstable();
+            let many = chats.len();
+            chats.dedup();
+            assert_eq!(chats.len(), many, "two of one chat at once: {chats:?}");
+        }
+        assert!(waves <= 5, "{waves}: {at:?}");
+        for n in 1..=5 {
+            assert_eq!(server.heard(&format!("+1555010{n}")).await, ["one", "two"]);
+        }
         server.finish().await;
     }
 

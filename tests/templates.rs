@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use sqlx::Executor;
 
-use crate::support::{Client, Server};
+use crate::support::{Client, Server, with_manifest};
 
 const ANN: &str = "+15550101";
 const DAY: i64 = 86_400_000;
@@ -162,6 +162,65 @@ both! {
         assert_eq!(messages["messages"][0]["error"]["code"], "template_parameter_count", "{messages}");
         let logs = logs(&server.client).await;
         assert!(logs.contains("account template.status"), "{logs}");
+        server.finish().await;
+    }
+
+    /// A plugin sees what messages of the chat's account may use: those of its business account before
+    /// the team's own, and none of another.
+    async fn a_plugin_sees_the_templates_of_its_accounts_business(on: On) {
+        let server = Server::start(on).await;
+        server.install("probe").await;
+        let mut business = Vec::new();
+        for name in ["ours", "theirs"] {
+            let made = server.client.post("/api/v1/business-accounts", json!({ "name": name })).await.ok();
+            business.push(made["id"].as_str().expect("an id").to_owned());
+        }
+        let template = |name: &str, text: &str, business: Option<&String>| json!({
+            "name": name, "language": "en", "category": "utility", "components": [{ "type": "body", "text": text }], "businessAccount": business,
+        });
+        for it in [
+            template("both", "of the team", None), template("both", "of ours", Some(&business[0])), template("own", "alone", None),
+            template("group", "in ours", Some(&business[0])), template("both", "of theirs", Some(&business[1])), template("hidden", "in theirs", Some(&business[1])),
+        ] {
+            approved(&server, it).await;
+        }
+        server.says(ANN, "templates").await;
+        assert_eq!(server.heard(ANN).await, ["templates both en ,own en "], "of no business account");
+        server.client.patch(&format!("/api/v1/accounts/{}", server.account), json!({ "businessAccount": business[0] })).await.ok();
+        for (ask, answer) in [
+            ("templates", "templates both en ,own en ,group en "),
+            ("template-body both en", "of ours"), ("template-body own en", "alone"), ("template-body group en", "in ours"),
+            ("template-body hidden en", "not-found: there is no template \"hidden\" in \"en\""),
+        ] {
+            server.says(ANN, ask).await;
+            assert_eq!(server.heard(ANN).await.pop().as_deref(), Some(answer), "{ask}");
+        }
+        server.says(ANN, "template both en").await;
+        let out = server.client.outgoing(&server.account).await;
+        assert_eq!(out.last().expect("sent")["content"]["template"]["text"], "of ours", "what it saw is what is sent");
+        server.finish().await;
+    }
+
+    /// Neither what the manifest does not ask for, nor what the installer did not grant.
+    async fn a_plugin_without_the_permission_sees_no_templates(on: On) {
+        let server = Server::start(on).await;
+        approved(&server, order_ready()).await;
+        let asks = ["templates", "template-body order_ready en_US"];
+        server.install_bytes(with_manifest("probe", "templates = true\n", "")).await;
+        for ask in asks {
+            server.says(ANN, ask).await;
+            let line = "denied: add `templates = true` under [permissions] in plugin.toml, and install it again";
+            assert_eq!(server.heard(ANN).await.pop().as_deref(), Some(line), "{ask}");
+        }
+        server.install("probe").await;
+        let mut grants = server.client.get("/api/v1/plugins/probe/grants").await.ok()["granted"].clone();
+        grants["templates"] = false.into();
+        server.client.put("/api/v1/plugins/probe/grants", grants).await.ok();
+        for ask in asks {
+            server.says(ANN, ask).await;
+            let refusal = "denied: plugin.toml asks for `templates = true`, but whoever installed the plugin did not grant it";
+            assert_eq!(server.heard(ANN).await.pop().as_deref(), Some(refusal), "{ask}");
+        }
         server.finish().await;
     }
 }

@@ -112,6 +112,7 @@ pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Arc<House>> {
     let journal = journal_path(&config);
     let sandbox = Sandbox::new(config.sandbox.clone(), clock.clone(), &journal)?;
     let depot = Depot::open(&config)?;
+    depot.check().await?;
     Ok(House::new(config, clock, store, Channels { sandbox }, runtime, seal, depot))
 }
 

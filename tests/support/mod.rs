@@ -1,6 +1,7 @@
 //! What the tests stand on: a server in the process, a client for it, receivers, databases.
 
 mod browser;
+mod bucket;
 mod client;
 mod database;
 pub mod description;
@@ -9,6 +10,7 @@ mod seeds;
 mod server;
 
 pub use browser::Browser;
+pub use bucket::Bucket;
 pub use client::{Answer, Client};
 pub use database::{Database, On};
 pub use receiver::{Receiver, Request};

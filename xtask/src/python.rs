@@ -7,9 +7,10 @@ use anyhow::{Context, Result};
 
 use crate::steps;
 
-/// What is installed, from PyPI: a library that verifies signatures, and one that tries the API by its
-/// description.
-const LIBRARIES: [&str; 2] = ["standardwebhooks==1.1.0", "schemathesis==4.32.5"];
+/// What is installed, from PyPI: a library that verifies signatures, one that tries the API by its
+/// description, and one that serves buckets.
+const LIBRARIES: [&str; 3] =
+    ["standardwebhooks==1.1.0", "schemathesis==4.32.5", "moto[s3,iam,server]==5.2.5"];
 
 /// Make `target/python` where it is not there or holds other libraries; gives its interpreter.
 ///
@@ -27,7 +28,7 @@ pub fn environment(root: &Path) -> Result<PathBuf> {
     steps::run_quietly("making a Python environment", &mut venv)?;
     let mut pip = Command::new(&python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(LIBRARIES);
-    steps::run_quietly(&format!("installing {}", LIBRARIES.join(" and ")), &mut pip)?;
+    steps::run_quietly(&format!("installing {}", LIBRARIES.join(", ")), &mut pip)?;
     std::fs::write(&made, wanted).with_context(|| made.display().to_string())?;
     Ok(python)
 }

@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::settings::Settings;
+use crate::flow::media::Depot;
 
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
@@ -19,15 +20,21 @@ enum Command {
     Show(Settings),
 }
 
-pub fn run(args: &Args) -> anyhow::Result<()> {
+pub async fn run(args: Args) -> anyhow::Result<()> {
     match &args.command {
         Command::Check(settings) => {
-            settings.load()?;
+            let config = settings.load()?;
+            if !config.media.url.is_empty() {
+                Depot::open(&config)?.check().await?;
+            }
             println!("the settings are valid");
         }
         Command::Show(settings) => {
             let mut config = settings.load()?;
             config.database.url = without_password(&config.database.url);
+            if !config.media.s3.secret_key.is_empty() {
+                "***".clone_into(&mut config.media.s3.secret_key);
+            }
             print!("{}", toml::to_string(&config)?);
         }
     }

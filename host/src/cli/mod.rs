@@ -90,7 +90,7 @@ pub fn main() -> ExitCode {
         Some(Command::Serve(args)) => block_on(serve::run(args)),
         Some(Command::Demo(args)) => block_on(demo::run(args)),
         Some(Command::Setup(args)) => block_on(setup::run(args)),
-        Some(Command::Config(args)) => config::run(&args),
+        Some(Command::Config(args)) => block_on(config::run(args)),
         Some(Command::Team(args)) => block_on(team::run(args)),
         Some(Command::User(args)) => block_on(user::run(args)),
         Some(Command::Key(args)) => block_on(key::run(args)),

@@ -9,10 +9,21 @@ use crate::model::Millis;
 #[serde(deny_unknown_fields)]
 pub struct Media {
     pub url: String,
+    pub s3: S3,
     pub fetch_timeout: Millis,
     pub allow: Vec<IpNet>,
     pub unused_days: i64,
     pub types: MediaTypes,
+}
+
+/// How the bucket is reached; what is empty comes from `AWS_*` in the environment.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct S3 {
+    pub endpoint: String,
+    pub region: String,
+    pub access_key: String,
+    pub secret_key: String,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

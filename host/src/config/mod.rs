@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::Millis;
 
 pub use billing::{Billing, Conversations, Terms, Tiers};
-pub use media::{Media, MediaType, MediaTypes};
+pub use media::{Media, MediaType, MediaTypes, S3};
 
 /// The documentation of every setting, and its default.
 pub const DEFAULTS: &str = include_str!("../../config.default.toml");
@@ -152,6 +152,9 @@ pub struct Plugins {
     pub http_timeout: Millis,
     pub http_allow: Vec<IpNet>,
     pub state_value: usize,
+    pub media_read: u64,
+    pub media_file: u64,
+    pub media_bytes: u64,
     pub cached: usize,
 }
 

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::House;
 use super::batch::Batcher;
 use super::effect::{Conclusion, Settled, Settlement, Settler};
+use super::media;
 use super::reads::Reads;
 use super::registry::{Active, Team};
 use super::timers::Fire;
@@ -154,14 +155,23 @@ impl Dispatcher {
         loop {
             let serial = if lost >= RACES { Some(self.serial.lock().await) } else { None };
             let settlement = self.settlement(task).await?;
+            let (files, done) = (settlement.files(), settlement.is_done());
+            let discard = || media::discard(&self.house, &task.job.team_id, &files);
+            if !done {
+                discard().await;
+            }
             let settled = match self.settle.submit(settlement.clone()).await {
                 // What cannot be written would not be written the next time either: an attempt is
                 // spent, so that the chat goes on some day.
-                Err(error) => self.settle.submit(unwritten(settlement, &error)).await?,
-                Ok(settled) => settled,
+                Err(error) => self.settle.submit(unwritten(settlement, &error)).await,
+                settled => settled,
             };
             drop(serial);
-            match settled {
+            if done {
+                // Those that are not ready by now came to nothing.
+                discard().await;
+            }
+            match settled? {
                 Settled::Written | Settled::Zombie => return Ok(()),
                 Settled::Overtaken => lost += 1,
             }
@@ -312,6 +322,7 @@ fn host_fault(reason: String) -> Outcome {
         effects: Vec::new(),
         reads: Vec::new(),
         logs: Vec::new(),
+        files: Vec::new(),
         usage: Usage::default(),
     }
 }

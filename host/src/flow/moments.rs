@@ -140,6 +140,7 @@ fn done(effects: Vec<Effect>) -> Arc<Outcome> {
         effects,
         reads: Vec::new(),
         logs: Vec::new(),
+        files: Vec::new(),
         usage: Usage::default(),
     })
 }

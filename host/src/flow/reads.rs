@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::House;
 use super::rules::window;
-use crate::model::{Chat, Contact, Message, Millis, Scope, Template, TemplateStatus, TimerSpec};
-use crate::plugin::{Host, StateEntry};
-use crate::store::{account, chat, contact, message, plugin, state, template, timer};
+use super::{House, media};
+use crate::model::{
+    Chat, Contact, Message, Millis, Scope, StoredFile, Template, TemplateStatus, TimerSpec,
+};
+use crate::plugin::{Host, NewFile, Refusal, StateEntry};
+use crate::store::{Conn, account, chat, contact, message, plugin, state, template, timer};
 
 /// A house, as plugins see it.
 pub struct Reads(pub Arc<House>);
@@ -79,23 +81,47 @@ impl Host for Reads {
     async fn templates(
         &self,
         team_id: &str,
+        account_id: &str,
         status: Option<TemplateStatus>,
         after: &str,
         limit: i64,
     ) -> anyhow::Result<Vec<Template>> {
-        let filter = template::Filter { status, ..template::Filter::default() };
         let mut conn = self.0.store.read().await?;
-        Ok(template::list(&mut conn, team_id, &filter, after, limit).await?)
+        let business = business_account(&mut conn, team_id, account_id).await?;
+        Ok(template::usable(&mut conn, team_id, &business, status, after, limit).await?)
     }
 
     async fn template(
         &self,
         team_id: &str,
+        account_id: &str,
         name: &str,
         language: &str,
     ) -> anyhow::Result<Option<Template>> {
         let mut conn = self.0.store.read().await?;
-        Ok(template::named(&mut conn, team_id, "", name, language).await?)
+        let business = business_account(&mut conn, team_id, account_id).await?;
+        Ok(template::named(&mut conn, team_id, &business, name, language).await?)
+    }
+
+    async fn file(&self, team_id: &str, file_id: &str) -> anyhow::Result<Option<StoredFile>> {
+        Ok(media::describe(&self.0, team_id, file_id).await?.map(media::stored))
+    }
+
+    async fn file_bytes(
+        &self,
+        team_id: &str,
+        file_id: &str,
+        range: std::ops::Range<u64>,
+    ) -> anyhow::Result<Option<Vec<u8>>> {
+        media::piece(&self.0, team_id, file_id, range).await
+    }
+
+    async fn write_file(
+        &self,
+        team_id: &str,
+        file: NewFile,
+    ) -> anyhow::Result<Result<StoredFile, Refusal>> {
+        media::write_new(&self.0, team_id, file).await
     }
 
     async fn secret(&self, install_id: &str, name: &str) -> anyhow::Result<Option<String>> {
@@ -104,6 +130,16 @@ impl Host for Reads {
             .map(|sealed| self.0.seal.open(&secret_context(install_id, name), &sealed))
             .transpose()
     }
+}
+
+/// The business account of a team's account; empty where it belongs to none, or there is no such one.
+async fn business_account(
+    conn: &mut Conn,
+    team_id: &str,
+    account_id: &str,
+) -> anyhow::Result<String> {
+    let found = account::get(conn, team_id, account_id).await?;
+    Ok(found.map(|account| account.business_account_id).unwrap_or_default())
 }
 
 /// What a sealed secret is bound to, so that it opens in its own row only.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Content, Millis, OptIn};
+use super::{Content, Millis, OptIn, StoredFile};
 
 /// One wish. A call's effects commit together with the event that caused them, or not at all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,8 @@ pub enum Effect {
         content: Content,
         options: SendOptions,
     },
+    /// Let the team have a new file whose bytes are written already.
+    KeepFile(StoredFile),
     /// Tell the customer that we read up to this message.
     MarkRead {
         message_id: String,

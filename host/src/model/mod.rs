@@ -8,6 +8,7 @@ mod content;
 mod conversation;
 mod effect;
 mod event;
+mod file;
 mod interactive;
 mod period;
 mod person;
@@ -25,6 +26,7 @@ pub use effect::{Effect, Recipient, Scope, SendOptions, TimerSpec};
 pub use event::{
     Event, EventKind, Inbound, InboundMessage, InboundStatus, MAX_DEPTH, Past, Referral,
 };
+pub use file::StoredFile;
 pub use interactive::{Button, Interactive, Reply, Row, Section};
 pub use period::{Period, month_of, parse_month};
 pub use person::{Alias, AliasKind, Chat, Contact, is_phone};

@@ -13,6 +13,7 @@ wasmtime::component::bindgen!({
         "switchboard:plugin/contacts": async | trappable,
         "switchboard:plugin/chats": async | trappable,
         "switchboard:plugin/templates": async | trappable,
+        "switchboard:plugin/media": async | trappable,
         default: trappable,
     },
     exports: { default: async },

@@ -26,8 +26,8 @@ pub struct Inspection {
 }
 
 /// The interfaces of the contract that need a permission.
-const GUARDED: [&str; 8] =
-    ["messaging", "timers", "state", "contacts", "chats", "templates", "events", "http"];
+const GUARDED: [&str; 9] =
+    ["messaging", "timers", "state", "contacts", "chats", "templates", "media", "events", "http"];
 
 /// The functions that change something where others only read.
 const CHANGES: [&str; 8] =
@@ -146,6 +146,7 @@ fn allows(name: &str, grants: &Grants) -> Access {
         "contacts" => grants.contacts,
         "chats" => grants.chats,
         "templates" => whole(grants.templates),
+        "media" => whole(grants.media),
         "events" => whole(grants.events),
         _ => whole(!grants.hosts.is_empty()),
     }

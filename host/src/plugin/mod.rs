@@ -6,11 +6,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde_json::Value;
 
 use crate::model::{
-    Chat, Contact, Effect, Event, FaultClass, Message, Millis, Scope, Template, TemplateStatus,
-    TimerSpec,
+    Chat, Contact, Effect, Event, FaultClass, Message, Millis, Scope, StoredFile, Template,
+    TemplateStatus, TimerSpec,
 };
 
 /// What a plugin's call may read. Every method is bounded to the call's team.
@@ -46,22 +47,57 @@ pub trait Host: Send + Sync {
     /// Until when any message may be sent in a chat: 0 where only templates may, [`Millis::MAX`]
     /// where its account has no window to keep.
     async fn window_until(&self, chat: &Chat) -> anyhow::Result<Millis>;
-    /// Templates of this status (`None`: any) after the one with id `after`, in order of id.
+    /// Templates that messages of an account may use (empty: of the team's own alone), of this status
+    /// (`None`: any), after the one with id `after`, in order of id.
     async fn templates(
         &self,
         team_id: &str,
+        account_id: &str,
         status: Option<TemplateStatus>,
         after: &str,
         limit: i64,
     ) -> anyhow::Result<Vec<Template>>;
+    /// The one of them that a message with this name and language means.
     async fn template(
         &self,
         team_id: &str,
+        account_id: &str,
         name: &str,
         language: &str,
     ) -> anyhow::Result<Option<Template>>;
+    async fn file(&self, team_id: &str, file_id: &str) -> anyhow::Result<Option<StoredFile>>;
+    /// Bytes of a file from one place up to before another, which it has; `None` where it is gone.
+    async fn file_bytes(
+        &self,
+        team_id: &str,
+        file_id: &str,
+        range: std::ops::Range<u64>,
+    ) -> anyhow::Result<Option<Vec<u8>>>;
+    /// Write the bytes of a new file. It is there for the team once [`Effect::KeepFile`] is written.
+    async fn write_file(
+        &self,
+        team_id: &str,
+        file: NewFile,
+    ) -> anyhow::Result<Result<StoredFile, Refusal>>;
     /// The opened secret.
     async fn secret(&self, install_id: &str, name: &str) -> anyhow::Result<Option<String>>;
+}
+
+/// A file that a plugin made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewFile {
+    /// Its id, made by the call.
+    pub id: String,
+    pub mime_type: String,
+    pub filename: String,
+    pub bytes: Bytes,
+}
+
+/// Why what a plugin asks for cannot be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    pub code: &'static str,
+    pub message: String,
 }
 
 /// A key as it stands in the store.
@@ -142,6 +178,9 @@ pub struct Outcome {
     pub reads: Vec<StateRead>,
     /// Kept whatever the verdict.
     pub logs: Vec<LogLine>,
+    /// The ids of files whose bytes it wrote, whatever the verdict. (One that it was cut off at is not
+    /// among them: its bytes may still be on their way.)
+    pub files: Vec<String>,
     pub usage: Usage,
 }
 

@@ -10,9 +10,12 @@ use wasmtime::component::Component;
 use super::invoke::Loaded;
 use super::manifest::{self, Grants, Manifest, On};
 use super::runtime::Runtime;
-use super::{Call, Fault, Host, Input, Install, PluginError, StateEntry, Verdict};
+use super::{
+    Call, Fault, Host, Input, Install, NewFile, PluginError, Refusal, StateEntry, Verdict,
+};
 use crate::model::{
-    Chat, Contact, Event, FaultClass, Message, Millis, Scope, Template, TemplateStatus, TimerSpec,
+    Chat, Contact, Event, FaultClass, Message, Millis, Scope, StoredFile, Template, TemplateStatus,
+    TimerSpec,
 };
 
 /// The contract that this host speaks.
@@ -228,6 +231,7 @@ impl Host for Nobody {
     async fn templates(
         &self,
         _: &str,
+        _: &str,
         _: Option<TemplateStatus>,
         _: &str,
         _: i64,
@@ -235,8 +239,32 @@ impl Host for Nobody {
         Ok(Vec::new())
     }
 
-    async fn template(&self, _: &str, _: &str, _: &str) -> anyhow::Result<Option<Template>> {
+    async fn template(
+        &self,
+        _: &str,
+        _: &str,
+        _: &str,
+        _: &str,
+    ) -> anyhow::Result<Option<Template>> {
         Ok(None)
+    }
+
+    async fn file(&self, _: &str, _: &str) -> anyhow::Result<Option<StoredFile>> {
+        Ok(None)
+    }
+
+    async fn file_bytes(
+        &self,
+        _: &str,
+        _: &str,
+        _: std::ops::Range<u64>,
+    ) -> anyhow::Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+
+    async fn write_file(&self, _: &str, _: NewFile) -> anyhow::Result<Result<StoredFile, Refusal>> {
+        let message = "nothing is kept here".to_owned();
+        Ok(Err(Refusal { code: "unavailable", message }))
     }
 
     async fn secret(&self, _: &str, _: &str) -> anyhow::Result<Option<String>> {

@@ -10,6 +10,7 @@ use wasmtime_wasi_http::WasiHttpCtx;
 use super::bindings::switchboard::plugin::types::Error;
 use super::fault::Stop;
 use super::gate::{Gate, Hooks};
+use super::imports::Files;
 use super::limiter::Limiter;
 use super::logs::Logs;
 use super::manifest::{Grants, Limits};
@@ -40,6 +41,7 @@ pub(super) struct Run {
     pub gate: Arc<Gate>,
     pub effects: Vec<Effect>,
     pub state: StateView,
+    pub files: Files,
     pub ending: Option<Ending>,
     /// The plugins after this one do not see the event.
     pub stop: bool,
@@ -114,6 +116,7 @@ impl Run {
             logs: Logs::new(&settings, clock.clone()),
             effects: Vec::new(),
             state: StateView::default(),
+            files: Files::default(),
             ending: None,
             stop: false,
             table,
@@ -160,9 +163,12 @@ impl Run {
         Ok(())
     }
 
-    /// The most bytes that one call into the host may copy: room for an HTTP body, with headers.
+    /// The most bytes that one call into the host may copy: room for an HTTP body, with headers, and
+    /// for a file.
     pub(super) fn bytes_per_call(&self) -> usize {
-        self.settings.host_call_bytes.min(4 * self.settings.http_body + (64 << 10))
+        let file = usize::try_from(self.settings.media_file.max(self.settings.media_read));
+        let largest = (4 * self.settings.http_body).max(file.unwrap_or(usize::MAX));
+        self.settings.host_call_bytes.min(largest.saturating_add(64 << 10))
     }
 
     /// Allow what the manifest asks for and the installer granted; `line` is what to write.

@@ -258,7 +258,7 @@ fn outcome(verdict: Verdict, run: Run, took: Duration) -> Outcome {
     };
     let logs = run.logs.take();
     let effects = if matches!(verdict, Verdict::Done { .. }) { run.effects } else { Vec::new() };
-    Outcome { verdict, effects, reads: run.state.reads, logs, usage }
+    Outcome { verdict, effects, reads: run.state.reads, logs, files: run.files.written, usage }
 }
 
 impl Outcome {
@@ -270,6 +270,7 @@ impl Outcome {
             effects: Vec::new(),
             reads: Vec::new(),
             logs: Vec::new(),
+            files: Vec::new(),
             usage: Usage::default(),
         }
     }

@@ -3,8 +3,11 @@
 use sqlx::any::AnyRow;
 
 use super::Conn;
-use super::sql::{Column, Sql, with_list};
-use crate::model::Millis;
+use super::sql::{Column, Sql, rows, with_list};
+use crate::model::{Millis, StoredFile};
+
+/// The origin of a file that a plugin made.
+pub const PLUGIN: &str = "plugin";
 
 /// A stored file.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,7 +19,7 @@ pub struct MediaRow {
     pub size: i64,
     /// SHA-256, hexadecimal.
     pub hash: String,
-    /// `upload`, `url` or `channel`.
+    /// `upload`, `url`, `channel` or `plugin`.
     pub origin: String,
     pub created_at: Millis,
     /// 0: no message has named it.
@@ -59,6 +62,33 @@ pub async fn complete(conn: &mut Conn, media: &MediaRow) -> sqlx::Result<()> {
     Ok(())
 }
 
+/// All bytes of these files are there, and their plugins' calls ended well; each with its team.
+pub async fn publish(conn: &mut Conn, files: &[(String, StoredFile)]) -> sqlx::Result<()> {
+    rows(
+        conn,
+        "UPDATE media SET ready = 1, size = v.column3, hash = v.column4 FROM (VALUES",
+        ") AS v WHERE media.id = v.column1 AND media.team_id = v.column2",
+        files,
+        |row, (team_id, file)| {
+            row.text(&file.id).text(team_id);
+            row.add(i64::try_from(file.size).unwrap_or(i64::MAX)).text(&file.sha256);
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+/// Those of a team's files that nobody may see yet.
+pub async fn unready(
+    conn: &mut Conn,
+    team_id: &str,
+    ids: &[String],
+) -> sqlx::Result<Vec<MediaRow>> {
+    let mut sql = Sql::new("SELECT * FROM media WHERE ready = 0 AND team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND id IN ").bind_list(ids);
+    sql.fetch(conn).await?.iter().map(from_row).collect()
+}
+
 pub async fn get(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Option<MediaRow>> {
     let mut sql = Sql::new("SELECT * FROM media WHERE ready = 1 AND team_id = ");
     sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
@@ -84,10 +114,18 @@ pub async fn touch(
     Ok(())
 }
 
-/// Files that no message named since `old`, and those whose bytes never came.
-pub async fn unused(conn: &mut Conn, old: Millis, limit: i64) -> sqlx::Result<Vec<MediaRow>> {
-    let mut sql = Sql::new("SELECT * FROM media WHERE used_at = 0 AND created_at < ");
-    sql.bind(old).push(" ORDER BY created_at LIMIT ").bind(limit);
+/// Files that no message named since `old`, those whose bytes never came, and those of plugins' calls
+/// that began before `abandoned` and came to nothing.
+pub async fn unused(
+    conn: &mut Conn,
+    old: Millis,
+    abandoned: Millis,
+    limit: i64,
+) -> sqlx::Result<Vec<MediaRow>> {
+    let mut sql = Sql::new("SELECT * FROM media WHERE used_at = 0 AND (created_at < ");
+    sql.bind(old).push(" OR (ready = 0 AND origin = ").bind(PLUGIN.to_owned());
+    sql.push(" AND created_at < ").bind(abandoned);
+    sql.push(")) ORDER BY created_at LIMIT ").bind(limit);
     sql.fetch(conn).await?.iter().map(from_row).collect()
 }
 

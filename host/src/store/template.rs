@@ -108,6 +108,29 @@ pub async fn list(
     sql.fetch(conn).await?.iter().map(from_row).collect()
 }
 
+/// The templates that messages of a business account may use: its own, and those of the team that it
+/// has no other for (see [`named`]); oldest first, after the one with id `after`.
+pub async fn usable(
+    conn: &mut Conn,
+    team_id: &str,
+    business_account_id: &str,
+    status: Option<TemplateStatus>,
+    after: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Template>> {
+    let mut sql = Sql::new("SELECT * FROM template WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND id > ").bind(after.to_owned());
+    sql.push(" AND (business_account_id = ").bind(business_account_id.to_owned());
+    sql.push(" OR business_account_id = '' AND NOT EXISTS (SELECT 1 FROM template AS other WHERE other.team_id = template.team_id");
+    sql.push(" AND other.business_account_id = ").bind(business_account_id.to_owned());
+    sql.push(" AND other.name = template.name AND other.language = template.language))");
+    if let Some(status) = status {
+        sql.push(" AND status = ").bind(status.as_str().to_owned());
+    }
+    sql.push(" ORDER BY id LIMIT ").bind(limit);
+    sql.fetch(conn).await?.iter().map(from_row).collect()
+}
+
 /// Write a new status with its reason; false where it was so already.
 pub async fn set_status(
     conn: &mut Conn,

@@ -44,6 +44,7 @@ const SDK: &[(&str, &str)] = sdk![
     "src/http.rs",
     "src/lib.rs",
     "src/log.rs",
+    "src/media.rs",
     "src/messaging.rs",
     "src/secrets.rs",
     "src/state.rs",

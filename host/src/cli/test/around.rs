@@ -5,8 +5,18 @@ use regex::Regex;
 use super::grammar::{Read, joined, pair, word};
 use super::transcript::{Stub, Webhook, What};
 
-const PERMISSIONS: [&str; 9] =
-    ["messaging", "timers", "state", "contacts", "chats", "templates", "events", "hosts", "reveal"];
+const PERMISSIONS: [&str; 10] = [
+    "messaging",
+    "timers",
+    "state",
+    "contacts",
+    "chats",
+    "templates",
+    "media",
+    "events",
+    "hosts",
+    "reveal",
+];
 
 pub fn config(rest: &str, below: &[String]) -> Read<What> {
     let (key, value) =

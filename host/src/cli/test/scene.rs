@@ -24,7 +24,7 @@ use crate::flow::inbound::{Door, Receiver};
 use crate::flow::install::{self, Consent, Upload};
 use crate::model::{Chat, Contact, Millis};
 use crate::plugin::Grants;
-use crate::plugin::manifest::{Access, Manifest};
+use crate::plugin::manifest::Manifest;
 use crate::store::{chat, contact};
 use crate::{App, Running};
 
@@ -161,20 +161,12 @@ impl Scene {
 
     pub(super) async fn withhold(&mut self, names: &[String]) -> anyhow::Result<()> {
         self.withheld.extend_from_slice(names);
-        let withheld = |name: &str| self.withheld.iter().any(|known| known == name);
-        let asked = self.manifest.asks();
-        let access = |name, asked| if withheld(name) { Access::None } else { asked };
-        let grants = Grants {
-            messaging: asked.messaging && !withheld("messaging"),
-            timers: asked.timers && !withheld("timers"),
-            state: asked.state && !withheld("state"),
-            contacts: access("contacts", asked.contacts),
-            chats: access("chats", asked.chats),
-            templates: asked.templates && !withheld("templates"),
-            events: asked.events && !withheld("events"),
-            hosts: if withheld("hosts") { Vec::new() } else { asked.hosts },
-            reveal: if withheld("reveal") { Vec::new() } else { asked.reveal },
-        };
+        let mut grants = serde_json::to_value(self.manifest.asks())?;
+        if let Some(grants) = grants.as_object_mut() {
+            // What is absent is not granted.
+            grants.retain(|name, _| !self.withheld.contains(name));
+        }
+        let grants: Grants = serde_json::from_value(grants)?;
         install::set_grants(self.house(), &self.team, &self.install, &grants).await?;
         Ok(())
     }

@@ -145,6 +145,19 @@ async fn as_installed(
 }
 
 impl Settlement {
+    /// The files whose bytes its call wrote.
+    pub fn files(&self) -> Vec<String> {
+        match &self.conclusion {
+            Conclusion::Ran { outcome, .. } => outcome.files.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether it has effects to write.
+    pub fn is_done(&self) -> bool {
+        matches!(&self.conclusion, Conclusion::Ran { outcome, .. } if matches!(outcome.verdict, Verdict::Done { .. }))
+    }
+
     fn install_id(&self) -> Option<&str> {
         match &self.conclusion {
             Conclusion::Nothing => None,

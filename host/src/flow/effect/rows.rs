@@ -11,7 +11,7 @@ use crate::flow::send::{self, Draft};
 use crate::flow::timers::{self, Fire};
 use crate::flow::{House, record};
 use crate::model::{
-    Effect, Event, EventKind, FaultClass, InstallState, Millis, OptIn, Recipient, Scope,
+    Effect, Event, EventKind, FaultClass, InstallState, Millis, OptIn, Recipient, Scope, StoredFile,
 };
 use crate::plugin::{Fault, Outcome, Verdict};
 use crate::store::dead_letter::DeadLetter;
@@ -21,12 +21,16 @@ use crate::store::state::Write;
 use crate::store::team::Numbers;
 use crate::store::timer::Timer;
 use crate::store::webhook::StoredReply;
-use crate::store::{Conn, dead_letter, job, listen, message, plugin, plugin_log, timer, webhook};
+use crate::store::{
+    Conn, dead_letter, job, listen, media, message, plugin, plugin_log, timer, webhook,
+};
 
 /// What is to be written, and with it what the calls of the set have in common.
 #[derive(Default)]
 pub struct Rows {
     drafts: Vec<Draft>,
+    /// New files, with their teams.
+    files: Vec<(String, StoredFile)>,
     events: Vec<Event>,
     jobs: Vec<Job>,
     state: BTreeMap<(String, Scope, String), Write>,
@@ -262,6 +266,7 @@ impl Rows {
                 strict: false,
                 bulk: String::new(),
             }),
+            Effect::KeepFile(file) => self.files.push((event.team_id.clone(), file.clone())),
             Effect::MarkRead { message_id } => {
                 self.jobs.extend(send::read_signal(house, conn, &event.team_id, message_id).await?);
             }
@@ -322,6 +327,8 @@ impl Rows {
     ) -> anyhow::Result<(Vec<String>, Option<Withdrawn>)> {
         let mut lanes: Vec<String> = self.jobs.iter().map(|job| job.lane.clone()).collect();
         job::insert(conn, &self.jobs).await?;
+        // Before the messages that name them.
+        media::publish(conn, &self.files).await?;
         lanes.extend(send::write(house, conn, self.drafts).await?.lanes);
         lanes.extend(record::numbered(house, conn, &self.events).await?);
         crate::store::state::write(conn, &self.state.into_values().collect::<Vec<_>>()).await?;

@@ -102,6 +102,7 @@ fn both(granted: &Grants, asked: &Grants) -> Grants {
         contacts: less(granted.contacts, asked.contacts),
         chats: less(granted.chats, asked.chats),
         templates: granted.templates && asked.templates,
+        media: granted.media && asked.media,
         events: granted.events && asked.events,
         hosts: asked
             .hosts

@@ -25,6 +25,12 @@ impl MediaError {
     }
 }
 
+/// Whether a message's file is yet to be fetched from its address.
+pub fn is_remote(message: &Message) -> bool {
+    let named = message.content.media().filter(|media| media.id.is_none());
+    named.and_then(|media| media.url.as_ref()).is_some_and(|url| !url.starts_with("data:"))
+}
+
 /// Have a message's file at hand, and fitting, before it leaves. What was fetched is named in the
 /// message from then on: it is not fetched twice.
 ///

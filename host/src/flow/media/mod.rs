@@ -7,6 +7,7 @@
 mod data_url;
 mod depot;
 mod fetch;
+mod kept;
 mod kind;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,8 @@ use futures_util::stream::{BoxStream, StreamExt};
 use sha2::{Digest, Sha256};
 
 pub use depot::Depot;
-pub use fetch::{prepare, refuse_early};
+pub use fetch::{is_remote, prepare, refuse_early};
+pub use kept::{discard, stored, write_new};
 pub use kind::{fits, limit_for, types_of};
 
 use super::House;
@@ -35,7 +37,7 @@ pub struct NewMedia {
     pub team_id: String,
     pub mime_type: String,
     pub filename: String,
-    /// `upload`, `url` or `channel`.
+    /// `upload`, `url`, `channel` or `plugin`.
     pub origin: &'static str,
     /// The most bytes that it may have.
     pub limit: u64,
@@ -104,14 +106,24 @@ impl MediaError {
 ///
 /// # Errors
 /// See [`MediaError`]; nothing of it is kept then.
-pub async fn store(
+pub async fn store(house: &House, new: NewMedia, pieces: Pieces) -> Result<MediaRow, MediaError> {
+    let row = write(house, house.clock.id("med"), new, pieces).await?;
+    let mut tx = house.store.begin().await?;
+    rows::complete(&mut tx, &row).await?;
+    house.commit(tx).await?;
+    Ok(row)
+}
+
+/// Announce a file and write its bytes; it is not to be seen yet.
+async fn write(
     house: &House,
+    id: String,
     new: NewMedia,
     mut pieces: Pieces,
 ) -> Result<MediaRow, MediaError> {
     let now = house.clock.now();
     let mut row = MediaRow {
-        id: house.clock.id("med"),
+        id,
         team_id: new.team_id,
         mime_type: kind::plain(&new.mime_type),
         filename: new.filename,
@@ -125,12 +137,7 @@ pub async fn store(
     rows::announce(&mut tx, &row).await?;
     tx.commit().await?;
     match pour(house, &mut row, &mut pieces, new.limit).await {
-        Ok(()) => {
-            let mut tx = house.store.begin().await?;
-            rows::complete(&mut tx, &row).await?;
-            house.commit(tx).await?;
-            Ok(row)
-        }
+        Ok(()) => Ok(row),
         Err(error) => {
             forget(house, std::slice::from_ref(&row)).await?;
             Err(error)
@@ -200,6 +207,19 @@ pub async fn open(
     Ok((row, pieces))
 }
 
+/// Bytes of a team's file from one place up to before another; `None` where it is gone.
+///
+/// # Errors
+/// When the depot fails.
+pub async fn piece(
+    house: &House,
+    team_id: &str,
+    id: &str,
+    range: std::ops::Range<u64>,
+) -> anyhow::Result<Option<Vec<u8>>> {
+    house.depot.piece(team_id, id, range).await
+}
+
 /// Forget a team's file; false where there is none.
 ///
 /// # Errors
@@ -236,13 +256,18 @@ async fn forget(house: &House, media: &[MediaRow]) -> Result<(), MediaError> {
     Ok(())
 }
 
-/// Forget what was stored before `old` and never used.
+/// No call of a plugin takes so long, its settlement included.
+const CALL: Millis = 60 * 60 * 1000;
+
+/// Forget what was stored before `old` and never used, and what plugins began to keep in calls that
+/// came to nothing.
 ///
 /// # Errors
 /// When the database or the depot fails.
 pub async fn sweep(house: &House, old: Millis) -> anyhow::Result<()> {
+    let abandoned = house.clock.now() - CALL;
     loop {
-        let unused = rows::unused(&mut *house.store.read().await?, old, 100).await?;
+        let unused = rows::unused(&mut *house.store.read().await?, old, abandoned, 100).await?;
         if unused.is_empty() {
             return Ok(());
         }

@@ -5,13 +5,17 @@
 //! them to the channel. Where the channel knows our ids and delivers each once, results settle in
 //! sets behind the sender's back. Where it does not, `sending` is committed before each call, so
 //! that after a crash we know that the message may have arrived.
+//!
+//! A file that is to be fetched from its address first holds up its chat and no other.
 
 mod doubt;
+mod fetch;
 mod hold;
 mod pace;
 mod retry;
 mod settle;
 mod signs;
+mod turn;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,8 +33,9 @@ use crate::channel::{Channel, Outgoing};
 use crate::model::{Account, JobKind, Millis, Status};
 use crate::store::job::{Job, Wanted};
 use crate::store::message::Sendable;
-use crate::store::{account, account_day, job, message};
+use crate::store::{account, job, message};
 use doubt::{Next, Stage};
+use fetch::Fetches;
 use hold::Allowance;
 use pace::{Paces, varied};
 use settle::{Closing, Outboxer};
@@ -41,6 +46,7 @@ pub use settle::Left;
 
 /// Messages that one sender claims at once.
 const CLAIM: usize = 64;
+
 /// An account while its messages leave.
 #[derive(Clone, Copy)]
 struct Line<'a> {
@@ -48,6 +54,7 @@ struct Line<'a> {
     channel: &'a dyn Channel,
     /// What may still leave today.
     allowance: &'a Allowance,
+    fetches: &'a Arc<Fetches>,
 }
 
 /// How long a node stays an account's sender without saying so again (PostgreSQL).
@@ -61,6 +68,9 @@ struct Outbox {
     paces: Paces,
     /// When each account's sender last made sure that it is the sender.
     kept: Mutex<HashMap<String, Millis>>,
+    /// The files that are fetched for each account.
+    fetches: Mutex<HashMap<String, Arc<Fetches>>>,
+    fetching: TaskTracker,
     stop: CancellationToken,
 }
 
@@ -73,6 +83,8 @@ pub async fn run(house: Arc<House>, stop: CancellationToken) {
         busy: Mutex::default(),
         paces: Paces::default(),
         kept: Mutex::default(),
+        fetches: Mutex::default(),
+        fetching: TaskTracker::new(),
         stop: stop.clone(),
     });
     let senders = TaskTracker::new();
@@ -88,15 +100,13 @@ pub async fn run(house: Arc<House>, stop: CancellationToken) {
     }
     senders.close();
     senders.wait().await;
+    outbox.fetching.close();
+    outbox.fetching.wait().await;
 }
 
 impl Outbox {
     fn busy(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
         self.busy.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<String, Millis>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A sender for each account that has something due and none yet.
@@ -105,6 +115,8 @@ impl Outbox {
         for account in account::claim_senders(&self.house.store, now, now + SENDER_LEASE).await? {
             if self.busy().insert(account.id.clone()) {
                 senders.spawn(self.clone().send_for(account));
+            } else {
+                self.tell_sender(&account.id);
             }
         }
         Ok(())
@@ -119,6 +131,7 @@ impl Outbox {
             );
             super::pause().await;
         }
+        self.forget_fetches(&account.id);
         self.busy().remove(&account.id);
         // Whatever came due after the last look.
         self.house.wake.outbox.notify_one();
@@ -129,6 +142,7 @@ impl Outbox {
         let Some(channel) = self.house.channels.get(account.channel) else { return Ok(()) };
         let settling = TaskTracker::new();
         let allowance = self.allowance(account).await?;
+        let fetches = self.fetches_of(&account.id);
         while !self.stop.is_cancelled() {
             let now = self.house.clock.now();
             self.kept().remove(&account.id);
@@ -137,6 +151,10 @@ impl Outbox {
             }
             // As it is set now: a sender may have work for days.
             let Some(account) = self.account_now(&account.id).await? else { break };
+            if fetches.are_many() {
+                self.wait_for_files(&fetches).await;
+                continue;
+            }
             let wanted = Wanted {
                 kind: JobKind::Send,
                 account: Some(&account.id),
@@ -147,33 +165,25 @@ impl Outbox {
             let jobs = job::claim(&self.house.store, wanted).await?;
             if jobs.is_empty() {
                 // Those that settle now may make others the heads of their chats.
-                if settling.is_empty() {
+                if settling.is_empty() && fetches.are_over() {
                     break;
+                }
+                if settling.is_empty() {
+                    self.wait_for_files(&fetches).await;
+                    continue;
                 }
                 settling.close();
                 settling.wait().await;
                 settling.reopen();
                 continue;
             }
-            let line = Line { account: &account, channel, allowance: &allowance };
+            let line =
+                Line { account: &account, channel, allowance: &allowance, fetches: &fetches };
             self.send_set(line, jobs, &settling).await?;
         }
         settling.close();
         settling.wait().await;
         Ok(())
-    }
-
-    async fn account_now(&self, id: &str) -> anyhow::Result<Option<Account>> {
-        let mut conn = self.house.store.read().await?;
-        Ok(account::by_ids(&mut conn, &[id.to_owned()]).await?.pop())
-    }
-
-    /// What left today is all settled when a sender begins, and it alone counts on.
-    async fn allowance(&self, account: &Account) -> anyhow::Result<Allowance> {
-        let today = account_day::day_of(self.house.clock.now());
-        let mut conn = self.house.store.read().await?;
-        let sent = account_day::sent(&mut conn, &account.id, today).await?;
-        Ok(Allowance::new(&self.house.config.limits, sent))
     }
 
     async fn send_set(
@@ -205,6 +215,10 @@ impl Outbox {
                         Left::Later
                     }
                 };
+                if let (Left::Fetch, Some(message)) = (&left, &message) {
+                    self.fetch(line.fetches, job, message.clone());
+                    return;
+                }
                 let outbox = self.clone();
                 let conversations = line.account.counts_conversations();
                 let closing = Closing { job, message, left, conversations };
@@ -255,7 +269,7 @@ impl Outbox {
         job: &Job,
         sendable: Option<Sendable>,
     ) -> anyhow::Result<Left> {
-        let Line { account, channel, allowance } = line;
+        let Line { account, channel, allowance, .. } = line;
         if self.stop.is_cancelled() {
             return Ok(Left::Later);
         }
@@ -291,6 +305,9 @@ impl Outbox {
             if let Some(hold) = hold::quiet(account, &sendable, job, now) {
                 return Ok(Left::Held(hold));
             }
+        }
+        if media::is_remote(&sendable.message) {
+            return Ok(Left::Fetch);
         }
         if let Err(problem) = media::prepare(&self.house, &mut sendable.message).await? {
             return Ok(problem.left(&self.house.config.outbox));
@@ -378,19 +395,5 @@ impl Outbox {
             },
             Err(error) => judge(&self.house.config.outbox, error, channel.deduplicates()),
         })
-    }
-
-    /// Whether this node still sends for the account, and the account is still open. The messages of
-    /// one claim may take longer than a sender's lease.
-    async fn stay_sender(&self, account: &Account) -> anyhow::Result<bool> {
-        let now = self.house.clock.now();
-        let kept = self.kept().get(&account.id).copied().unwrap_or(0);
-        if now - kept < SENDER_LEASE / 3 {
-            return Ok(true);
-        }
-        let stays =
-            account::keep_sender(&self.house.store, &account.id, now + SENDER_LEASE).await?;
-        self.kept().insert(account.id.clone(), if stays { now } else { 0 });
-        Ok(stays)
     }
 }

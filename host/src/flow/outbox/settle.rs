@@ -45,6 +45,8 @@ pub enum Left {
     },
     /// It waits for another hour or day.
     Held(Hold),
+    /// Its file is to be fetched first: its claim goes on.
+    Fetch,
     /// It may have arrived.
     Doubt,
     /// There was nothing (any more) to send.
@@ -136,6 +138,7 @@ fn fate(house: &House, item: &Closing) -> Option<Job> {
         | Left::Failed { .. }
         | Left::Retry { .. }
         | Left::Nothing
+        | Left::Fetch
         | Left::Later => None,
     }
 }

@@ -7,11 +7,14 @@ mod delivery;
 mod events;
 mod http;
 mod log;
+mod media;
 mod messaging;
 mod secrets;
 mod state;
 mod templates;
 mod timers;
+
+pub(super) use media::Files;
 
 use wasmtime::component::{HasSelf, Linker};
 

@@ -57,8 +57,8 @@ impl Run {
             word => Some(word.parse().map_err(Halt::invalid)?),
         };
         let limit = limit.clamp(1, MAX_LIST).into();
-        let team_id = &self.call.install.team_id;
-        let found = self.call.host.templates(team_id, status, after, limit).await?;
+        let (team_id, account_id) = (&self.call.install.team_id, &self.call.event.account_id);
+        let found = self.call.host.templates(team_id, account_id, status, after, limit).await?;
         Ok(found.into_iter().map(entry).collect())
     }
 
@@ -66,8 +66,8 @@ impl Run {
         self.enter_templates(name.len() + language.len())?;
         check_text("the name", name, MAX_NAME)?;
         check_text("the language", language, 16)?;
-        let team_id = &self.call.install.team_id;
-        let found = self.call.host.template(team_id, name, language).await?;
+        let (team_id, account_id) = (&self.call.install.team_id, &self.call.event.account_id);
+        let found = self.call.host.template(team_id, account_id, name, language).await?;
         let none =
             || Halt::refused("not-found", format!("there is no template {name:?} in {language:?}"));
         found.map(entry).ok_or_else(none)

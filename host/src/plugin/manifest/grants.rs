@@ -16,6 +16,8 @@ pub struct Grants {
     pub chats: Access,
     /// May read the team's templates; to send one it needs `messaging`.
     pub templates: bool,
+    /// May read the team's files and keep new ones; to send one it needs `messaging`.
+    pub media: bool,
     /// May emit events of its own.
     pub events: bool,
     /// Where its outgoing HTTP may go.
@@ -64,6 +66,7 @@ impl Grants {
         say(self.chats == Access::Read, "read chats and their history");
         say(self.chats == Access::Write, "read chats and hand them over to people");
         say(self.templates, "read your templates");
+        say(self.media, "read your files, those of customers among them, and keep new ones");
         say(self.events, "emit events to other plugins and your endpoints");
         words.extend(self.hosts.iter().map(|host| format!("call {host} over HTTP")));
         words.extend(self.reveal.iter().map(|name| format!("see the secret {name:?} itself")));
@@ -85,6 +88,7 @@ impl Grants {
             contacts: beyond(self.contacts, asked.contacts),
             chats: beyond(self.chats, asked.chats),
             templates: asked.templates && !self.templates,
+            media: asked.media && !self.media,
             events: asked.events && !self.events,
             hosts: hosts.cloned().collect(),
             reveal: reveal.cloned().collect(),

@@ -88,6 +88,7 @@ impl Host for House {
     async fn templates(
         &self,
         _: &str,
+        _: &str,
         _: Option<TemplateStatus>,
         _: &str,
         _: i64,
@@ -95,8 +96,31 @@ impl Host for House {
         Ok(Vec::new())
     }
 
-    async fn template(&self, _: &str, _: &str, _: &str) -> anyhow::Result<Option<Template>> {
+    async fn template(
+        &self,
+        _: &str,
+        _: &str,
+        _: &str,
+        _: &str,
+    ) -> anyhow::Result<Option<Template>> {
         Ok(None)
+    }
+
+    async fn file(&self, _: &str, _: &str) -> anyhow::Result<Option<StoredFile>> {
+        Ok(None)
+    }
+
+    async fn file_bytes(
+        &self,
+        _: &str,
+        _: &str,
+        _: std::ops::Range<u64>,
+    ) -> anyhow::Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+
+    async fn write_file(&self, _: &str, _: NewFile) -> anyhow::Result<Result<StoredFile, Refusal>> {
+        Ok(Err(Refusal { code: "unavailable", message: "nothing is kept here".to_owned() }))
     }
 
     async fn secret(&self, _: &str, name: &str) -> anyhow::Result<Option<String>> {

@@ -25,6 +25,7 @@ macro_rules! world {
                     "switchboard:plugin/contacts@0.1.0": crate::bindings::base::switchboard::plugin::contacts,
                     "switchboard:plugin/chats@0.1.0": crate::bindings::base::switchboard::plugin::chats,
                     "switchboard:plugin/templates@0.1.0": crate::bindings::base::switchboard::plugin::templates,
+                    "switchboard:plugin/media@0.1.0": crate::bindings::base::switchboard::plugin::media,
                     "switchboard:plugin/events@0.1.0": crate::bindings::base::switchboard::plugin::events,
                     "switchboard:plugin/log@0.1.0": crate::bindings::base::switchboard::plugin::log,
                     "switchboard:plugin/delivery@0.1.0": crate::bindings::base::switchboard::plugin::delivery,

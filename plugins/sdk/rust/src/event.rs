@@ -90,7 +90,7 @@ pub(crate) fn invalid(error: &dyn std::error::Error) -> Error {
 }
 
 /// The first object of this name, at any depth.
-fn find<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+pub(crate) fn find<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     match value {
         Value::Object(fields) => fields
             .get(name)

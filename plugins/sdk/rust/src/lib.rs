@@ -27,6 +27,7 @@ pub mod events;
 mod handler;
 pub mod http;
 pub mod log;
+pub mod media;
 pub mod messaging;
 pub mod secrets;
 pub mod state;
@@ -56,8 +57,8 @@ pub type Result<T = (), E = Failure> = std::result::Result<T, E>;
 pub mod prelude {
     pub use crate::{
         Error, Event, Failure, Message, Result, Timer, Webhook, WebhookReply, buttons, chats,
-        config, contacts, debug, delivery, error, events, http, info, list, messaging, reply,
-        secrets, send, send_after, state, templates, text, timers, typing, warn, words,
+        config, contacts, debug, delivery, error, events, http, info, list, media, messaging,
+        reply, secrets, send, send_after, state, templates, text, timers, typing, warn, words,
     };
     pub use std::time::Duration;
 }

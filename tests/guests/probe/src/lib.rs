@@ -12,12 +12,16 @@
 //! | `timer MS NAME [PAYLOAD]`, `cron EXPR`, `timers`, `cancel-timer NAME` | timers of the chat |
 //! | `tag K V`, `opt-out`, `opt-in`, `handover`, `handback` | the contact and the chat |
 //! | `templates`, `template NAME LANGUAGE [VALUE,…]` | lists those that are approved; sends one |
+//! | `template-body NAME LANGUAGE` | the body of the one that a message would send |
+//! | `describe ID`, `read ID OFFSET LENGTH`, `read-on ID TIMES` | a stored file |
+//! | `keep BYTES`, `stamp CAPTION` (with a picture), `keep-…` | a new file; one that is sent back; fails with one |
 //! | `window` | whether the chat's window is open |
 //! | `emit NAME [JSON]`, `stop`, `config`, `secret NAME`, `reveal NAME`, `http URL` | the rest |
 //! | `trap`, `loop`, `memory`, `stack`, `stack-memory`, `sleep`, `flood-effects`, `flood-calls`, `flood-logs` | harm |
 //!
 //! Other texts are ignored. A refusal by the host is replied as `CODE: MESSAGE`.
 
+mod files;
 mod harm;
 
 use switchboard_sdk::prelude::*;
@@ -111,6 +115,7 @@ fn answer(event: &Message, word: &str, rest: &str) -> Result<Option<String>, Err
             let values = values.split(',').filter(|value| !value.is_empty());
             return templates::template(first, language).values(values).send(event).map(|_| None);
         }
+        "template-body" => templates::get(first, last)?.body,
         "window" => {
             let until = chats::get(event)?.window_until;
             (if until > delivery::now() { "open" } else { "closed" }).to_owned()
@@ -129,7 +134,7 @@ fn answer(event: &Message, word: &str, rest: &str) -> Result<Option<String>, Err
             let response = http::get(first).send()?;
             format!("{} {}", response.status, response.text())
         }
-        _ => return Ok(None),
+        _ => return files::does(event, word, rest).transpose(),
     };
     Ok(Some(text))
 }
