@@ -75,9 +75,9 @@ impl Scene {
     /// The bot's newest message to a customer.
     fn newest(&self, who: &str) -> anyhow::Result<&Message> {
         let got = self.heard.got.get(who).into_iter().flatten();
-        let sent =
+        let mut sent =
             got.filter(|message| message.status != Status::Note && !message.provider_id.is_empty());
-        sent.last().with_context(|| format!("the bot has said nothing to {who} yet"))
+        sent.next_back().with_context(|| format!("the bot has said nothing to {who} yet"))
     }
 
     /// A tap on what was offered last, and the message that offered it.

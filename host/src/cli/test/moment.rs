@@ -45,7 +45,7 @@ pub fn after(text: &str) -> Result<Due, String> {
     };
     let plain = text.replace(',', " ");
     let words: Vec<&str> = plain.split_whitespace().filter(|word| *word != "and").collect();
-    if words.is_empty() || words.len() % 2 != 0 {
+    if words.is_empty() || !words.len().is_multiple_of(2) {
         return Err(problem());
     }
     let mut sum: Millis = 0;
