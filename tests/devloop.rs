@@ -251,6 +251,28 @@ fn a_plugin_is_looked_at_as_an_upload_would() {
 }
 
 #[test]
+fn what_is_deployed_runs_on_the_service_once_its_wishes_are_agreed_to() {
+    let desk = Desk::new();
+    let mut demo = desk.program(&["demo", "--port", "0", "--json"]);
+    let mut child = demo.stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("its line");
+    let ready: Value = serde_json::from_str(&line).expect("JSON");
+    let text = |name: &str| ready[name].as_str().expect("a text");
+    let service = ["--url", text("url"), "--key", text("api_key")];
+    let echo = plugin_file("echo");
+    let deploy = [&["deploy", echo.to_str().expect("a path")], &service[..]].concat();
+    assert!(desk.fails(&deploy).1.contains("consent_required"));
+    let deployed = desk.prints(&[&deploy[..], &["--grant-all", "--json"]].concat());
+    let deployed: Value = serde_json::from_str(&deployed).expect("JSON");
+    assert_eq!((&deployed["plugin"], &deployed["state"]), (&"echo".into(), &"active".into()));
+    assert!(desk.prints(&[&["plugin", "list"], &service[..]].concat()).contains("echo"));
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
+    assert!(child.wait().expect("gone").success());
+}
+
+#[test]
 fn from_a_new_project_to_a_bot_that_is_changed_while_it_runs() {
     let desk = Desk::new();
     desk.prints(&["new", "lead-bot"]);
