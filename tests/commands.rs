@@ -124,6 +124,11 @@ both! {
         let second = place.json(&["team", "add", "Second"]);
         let second = second["id"].as_str().expect("an id");
         place.json(&["team", "rename", second, "Another"]);
+        let third = place.json(&["team", "add", "Third"])["id"].clone();
+        let third = third.as_str().expect("an id");
+        assert!(place.fails(&["team", "remove", third]).contains("--yes"));
+        place.json(&["team", "remove", third, "--yes"]);
+        assert!(place.fails(&["team", "show", third]).contains(third));
         let teams = place.prints(&["team", "list"], "");
         let lines: Vec<&str> = teams.lines().collect();
         assert!(lines[0].starts_with("ID ") && lines[0].ends_with("NAME"), "{teams}");

@@ -287,6 +287,34 @@ both! {
         server.finish().await;
     }
 
+    /// Attempts by the hour and the day, and what waits since when.
+    async fn an_endpoints_attempts_are_counted(on: On) {
+        let server = Server::with(on, |config| config.notify.schedule = vec![3_600_000]).await;
+        let receiver = Receiver::start().await;
+        let endpoint = create(&server.client, &receiver, json!({ "events": ["message.received"] })).await;
+        let path = format!("/api/v1/endpoints/{}/stats", text(&endpoint["id"]));
+        server.says("+15550101", "one").await;
+        receiver.answer([500]);
+        server.says("+15550101", "two").await;
+        let counts = |span: &Value| [&span["attempts"], &span["delivered"], &span["failed"]].map(|count| count.as_i64().expect("a number"));
+        let now = server.client.get(&format!("{path}?by=hour")).await.ok();
+        assert_eq!((counts(&now), &now["pending"], &now["oldestPending"]), ([2, 1, 1], &json!(1), &json!("2026-01-05T12:00:00.000Z")), "{now}");
+        let spans = now["spans"].as_array().expect("a list");
+        assert_eq!((spans.len(), &spans[24]["start"], counts(&spans[24]), counts(&spans[0])), (25, &json!("2026-01-05T12:00:00.000Z"), [2, 1, 1], [0; 3]));
+        server.advance(4_000_000).await;
+        let later = server.client.get(&format!("{path}?by=hour&from=2026-01-05T12:30:00Z&to=2026-01-05T14:00:00Z")).await.ok();
+        assert_eq!((counts(&later), &later["pending"], &later["oldestPending"]), ([1, 1, 0], &json!(0), &Value::Null), "{later}");
+        assert_eq!(later["spans"].as_array().map(|spans| spans.iter().map(counts).collect::<Vec<_>>()), Some(vec![[0; 3], [1, 1, 0]]));
+        let days = server.client.get(&path).await.ok();
+        assert_eq!((counts(&days), days["spans"].as_array().map(Vec::len)), ([3, 2, 1], Some(31)));
+        for query in ["by=year", "from=yesterday", "from=2026-01-06T00:00:00Z", "from=2020-01-01T00:00:00Z", "from=1960-01-01T00:00:00Z&to=1960-01-02T00:00:00Z", "until=1"] {
+            assert_eq!(server.client.get(&format!("{path}?{query}")).await.refused(400), "invalid_request", "{query}");
+        }
+        let (stranger, _) = server.another_team().await;
+        assert_eq!(stranger.get(&path).await.refused(404), "not_found");
+        server.finish().await;
+    }
+
     /// Only one way of writing events is there yet; others are refused by name.
     async fn an_unknown_format_is_refused(on: On) {
         let server = Server::start(on).await;

@@ -65,6 +65,77 @@ both! {
         server.finish().await;
     }
 
+    /// Neither case nor accents count; words in quotes stand one behind the other.
+    async fn a_search_finds_what_a_person_means(on: On) {
+        let server = Server::start(on).await;
+        for text in ["Café Zoë, good morning", "good coffee in the morning", "CAFÉTERIA", "morning good", "елка и Ёлка"] {
+            send(&server, json!({ "to": "+15550101", "type": "text", "text": text })).await;
+        }
+        for (typed, expected) in [
+            ("cafe", &["CAFÉTERIA", "Café Zoë, good morning"][..]),
+            ("CAFÉ zoe", &["Café Zoë, good morning"]),
+            ("cafe\u{301} z", &["Café Zoë, good morning"]),
+            ("ёлк", &["елка и Ёлка"]),
+            ("good morn", &["morning good", "good coffee in the morning", "Café Zoë, good morning"]),
+            ("\"good morning\"", &["Café Zoë, good morning"]),
+            ("“morning good”", &["morning good"]),
+            ("\"good morn\"", &[]),
+            ("\"cafe\"", &["Café Zoë, good morning"]),
+            ("\"the morning\" cof", &["good coffee in the morning"]),
+            ("\"zoe, GOOD!\" \"cafe zoë\"", &["Café Zoë, good morning"]),
+            ("good \"morning", &["morning good", "good coffee in the morning", "Café Zoë, good morning"]),
+            ("ⓐ", &[]),
+            ("\"good <-> morning\"", &["Café Zoë, good morning"]),
+        ] {
+            let query: String = url::form_urlencoded::byte_serialize(typed.as_bytes()).collect();
+            assert_eq!(found(&server, &format!("q={query}")).await, expected, "{typed}");
+        }
+        server.drain().await;
+        server.finish().await;
+    }
+
+    /// A contact's messages on all accounts are one list, in order and without overlap, as are those of
+    /// an account and of a chat; so are the notes.
+    async fn a_list_over_several_chats_is_in_order(on: On) {
+        let server = Server::start(on).await;
+        let second = server.buy("+15550300", "unlimited_msg_no_chat_history").await;
+        let accounts = [&server.account, &second];
+        let mut expected = Vec::new();
+        for n in 0..9 {
+            let kind = if n % 3 == 2 { "note" } else { "text" };
+            let body = json!({ "account": accounts[n / 2 % 2], "to": "+15550101", "type": kind, "text": format!("no {n}") });
+            server.client.post("/api/v1/messages", body).await.ok();
+            send(&server, json!({ "to": "+15550102", "type": "text", "text": format!("no {n} to another") })).await;
+            expected.insert(0, format!("no {n}"));
+        }
+        let pages = async |path: &str| {
+            let (mut all, mut cursor) = (Vec::new(), String::new());
+            loop {
+                let page = server.client.get(&format!("{path}limit=2&cursor={cursor}")).await.ok();
+                all.extend(words(&page));
+                let Some(next) = page["pagination"]["next"].as_str() else { return all };
+                next.clone_into(&mut cursor);
+            }
+        };
+        let notes: Vec<String> = ["no 8", "no 5", "no 2"].map(str::to_owned).into();
+        let first: Vec<String> = ["no 8", "no 5", "no 4", "no 1", "no 0"].map(str::to_owned).into();
+        assert_eq!(pages("/api/v1/contacts/+15550101/messages?").await, expected);
+        assert_eq!(pages("/api/v1/messages?contact=%2B15550101&").await, expected);
+        assert_eq!(pages("/api/v1/contacts/+15550101/notes?").await, notes);
+        assert_eq!(pages("/api/v1/messages?contact=%2B15550101&status=note&").await, notes);
+        assert_eq!(pages(&format!("/api/v1/messages?contact=%2B15550101&account={}&", server.account)).await, first);
+        let of_second: Vec<String> = expected.iter().filter(|text| !first.contains(text)).cloned().collect();
+        assert_eq!(pages(&format!("/api/v1/messages?account={second}&")).await, of_second);
+        let chats = server.client.get(&format!("/api/v1/chats?account={second}")).await.ok();
+        let chat = chats["chats"][0]["id"].as_str().expect("a chat");
+        assert_eq!(pages(&format!("/api/v1/messages?chat={chat}&")).await, of_second);
+        assert_eq!(pages(&format!("/api/v1/chats/{chat}/messages?")).await, of_second);
+        assert!(pages(&format!("/api/v1/messages?chat={chat}&account={}&", server.account)).await.is_empty());
+        assert!(words(&server.client.get("/api/v1/messages?cursor=msg_none").await.ok()).is_empty());
+        server.drain().await;
+        server.finish().await;
+    }
+
     /// An edit changes what is sent and what is found; a place in the chat is kept.
     async fn a_message_that_waits_is_edited(on: On) {
         let server = Server::start(on).await;

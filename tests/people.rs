@@ -87,6 +87,46 @@ both! {
         server.finish().await;
     }
 
+    /// What was sent counts as what was received does, also where a status alone tells of it; a note, and
+    /// what failed or waits, do not. An archived chat stays away until its customer writes.
+    async fn a_chat_knows_when_it_was_last_used(on: On) {
+        let server = Server::with(on, |config| config.sandbox.deduplicates = false).await;
+        let last = async || {
+            let chats = server.client.get("/api/v1/chats").await.ok();
+            let contact = server.client.get(&format!("/api/v1/contacts/{ANN}")).await.ok();
+            assert_eq!(chats["chats"][0]["lastMessageAt"], contact["lastMessageAt"]);
+            let minute = chats["chats"][0]["lastMessageAt"].as_str().map(|at| at[14..16].to_owned());
+            (minute.unwrap_or_default(), chats["chats"][0]["archived"] == true)
+        };
+        let send = async |kind: &str| {
+            server.client.post("/api/v1/messages", json!({ "to": ANN, "type": kind, "text": "hello" })).await.ok()
+        };
+        send("note").await;
+        assert_eq!(last().await, (String::new(), false));
+        let chat = server.client.get("/api/v1/chats").await.ok()["chats"][0]["id"].as_str().expect("an id").to_owned();
+        server.client.put(&format!("/api/v1/chats/{chat}/archive"), Value::Null).await.ok();
+        server.advance(60_000).await;
+        send("text").await;
+        server.drain().await;
+        assert_eq!(last().await, ("01".to_owned(), true));
+        server.advance(60_000).await;
+        send("note").await;
+        server.plan(&["fail"]).await;
+        send("text").await;
+        server.drain().await;
+        assert_eq!(last().await, ("01".to_owned(), true));
+        server.advance(60_000).await;
+        server.plan(&["doubt-after-delivery"]).await;
+        send("text").await;
+        server.drain().await;
+        server.advance(2_000).await;
+        assert_eq!(last().await, ("03".to_owned(), true), "only its status tells");
+        server.advance(60_000).await;
+        server.says(ANN, "good evening").await;
+        assert_eq!(last().await, ("04".to_owned(), false));
+        server.finish().await;
+    }
+
     /// What a blocked contact writes is kept, no plugin hears of it, and nothing reaches it, whoever
     /// sends; unblocking goes on from there.
     async fn nobody_talks_with_a_blocked_contact(on: On) {

@@ -113,7 +113,8 @@ both! {
             waiting.push(server.client.post("/api/v1/messages", body).await.ok());
         }
         assert_eq!(send(&server, &account, "now").await.refused(409), "quota");
-        let again = json!({ "account": account, "to": "+15550101", "type": "text", "text": "later", "idempotencyId": "id0" });
+        let again = json!({ "account": account, "to": "+15550101", "type": "text", "text": "later",
+                            "scheduleAt": "2026-01-20T12:00:00Z", "idempotencyId": "id0" });
         assert_eq!(server.client.post("/api/v1/messages", again).await.ok()["id"], waiting[0]["id"]);
         let next = json!({ "account": account, "to": "+15550101", "type": "text", "text": "next", "scheduleAt": "2026-02-06T12:00:00Z" });
         waiting.push(server.client.post("/api/v1/messages", next).await.ok());
@@ -145,6 +146,112 @@ both! {
         server.advance(DAY).await;
         assert_eq!(server.client.outgoing(&account).await.len(), 5);
         assert_eq!(used(&server, &account).await["used"], 5);
+        server.finish().await;
+    }
+
+    /// A message that failed counts again when it is sent once more, in the period of that; where
+    /// nothing is left it stays as it is.
+    async fn a_retry_takes_a_unit_of_its_own(on: On) {
+        let server = Server::with(on, five).await;
+        let path = format!("/api/v1/accounts/{}", server.account);
+        server.client.patch(&path, json!({ "tier": LIMITED })).await.ok();
+        server.plan(&["fail"]).await;
+        let failed = send(&server, &server.account, "first").await.ok();
+        server.drain().await;
+        let message = format!("/api/v1/messages/{}", failed["id"].as_str().expect("an id"));
+        let retry = format!("{message}/retry");
+        for number in 0..4 {
+            send(&server, &server.account, &format!("message {number}")).await.ok();
+        }
+        server.drain().await;
+        let refusal = server.client.post(&retry, Value::Null).await;
+        assert!(refusal.body["error"]["message"].as_str().expect("words").contains("2026-02-05T12:00:00Z"), "{}", refusal.body);
+        assert_eq!(refusal.refused(409), "quota");
+        let kept = server.client.get(&message).await.ok();
+        assert_eq!(kept["status"], "error", "{kept}");
+        assert_eq!(used(&server, &server.account).await["used"], 5);
+        let before = server.client.outgoing(&server.account).await.len();
+        server.advance(31 * DAY).await;
+        server.client.post(&retry, Value::Null).await.ok();
+        server.drain().await;
+        assert_eq!(used(&server, &server.account).await, json!({ "used": 1, "limit": 5, "left": 4 }));
+        assert_eq!(server.client.outgoing(&server.account).await.len(), before + 1);
+        // Its last four leave one told of both.
+        for number in 0..4 {
+            send(&server, &server.account, &format!("next {number}")).await.ok();
+        }
+        for kind in ["usage.low", "usage.exhausted"] {
+            let told = server.events(kind).await;
+            let of_this = told.iter().filter(|event| event["data"]["period_start"] == 1_770_292_800_000_i64);
+            assert_eq!(of_this.count(), 1, "{told:?}");
+        }
+        server.finish().await;
+    }
+
+    /// A bulk send that cannot reach all is refused whole; what others take meanwhile shows in its counts.
+    async fn a_bulk_send_beyond_the_quota_is_not_begun(on: On) {
+        let server = Server::with(on, five).await;
+        let account = server.buy("+15550300", LIMITED).await;
+        send(&server, &account, "one").await.ok();
+        server.drain().await;
+        let bulk = |recipients: usize| {
+            let to: Vec<Value> = (0..recipients).map(|number| json!({ "to": format!("+1555020{number:02}00") })).collect();
+            json!({ "account": account, "pace": 1, "content": { "type": "text", "text": "news" }, "recipients": to })
+        };
+        let refusal = server.client.post("/api/v1/bulk", bulk(5)).await;
+        assert!(refusal.body["error"]["message"].as_str().expect("words").contains("4 of 5 are left"), "{}", refusal.body);
+        assert_eq!(refusal.refused(409), "quota");
+        assert_eq!(server.client.get("/api/v1/bulk").await.ok()["bulk"], json!([]));
+        let begun = server.client.post("/api/v1/bulk", bulk(4)).await.ok();
+        // Those that are to come count already.
+        assert_eq!(server.client.post("/api/v1/bulk", bulk(1)).await.refused(409), "quota");
+        server.drain().await;
+        for words in ["two", "three"] {
+            send(&server, &account, words).await.ok();
+        }
+        for _ in 0..3 {
+            server.advance(60_000).await;
+        }
+        let path = format!("/api/v1/bulk/{}", begun["id"].as_str().expect("an id"));
+        let over = server.client.get(&path).await.ok();
+        assert_eq!((&over["state"], &over["total"], &over["counts"]["error"]), (&json!("done"), &json!(4), &json!(2)), "{over}");
+        let recipients = server.client.get(&format!("{path}/recipients")).await.ok();
+        let recipients = recipients["recipients"].as_array().expect("a list");
+        assert_eq!(recipients.iter().filter(|one| one["error"] == "quota").count(), 2, "{recipients:?}");
+        // Nothing is lost: with a larger tier they are sent once more.
+        server.client.patch(&format!("/api/v1/accounts/{account}"), json!({ "tier": "unlimited_msg_no_chat_history" })).await.ok();
+        for one in recipients.iter().filter(|one| one["error"] == "quota") {
+            let path = format!("/api/v1/messages/{}/retry", one["message"].as_str().expect("an id"));
+            server.client.post(&path, Value::Null).await.ok();
+        }
+        server.drain().await;
+        assert_eq!(server.client.get(&path).await.ok()["counts"]["error"], 0);
+        server.finish().await;
+    }
+
+    /// Whoever takes a smaller tier than was used already is told, once.
+    async fn a_downgrade_tells_of_what_is_used_up(on: On) {
+        let server = Server::with(on, five).await;
+        let mut accounts = Vec::new();
+        for (phone, messages) in [("+15550300", 6), ("+15550301", 4), ("+15550302", 3)] {
+            let account = server.buy(phone, "unlimited_msg_no_chat_history").await;
+            for number in 0..messages {
+                send(&server, &account, &format!("message {number}")).await.ok();
+            }
+            accounts.push(account);
+        }
+        server.drain().await;
+        for tier in [LIMITED, "unlimited_msg_no_chat_history", LIMITED] {
+            for account in &accounts {
+                server.client.patch(&format!("/api/v1/accounts/{account}"), json!({ "tier": tier })).await.ok();
+            }
+        }
+        server.drain().await;
+        let exhausted = server.events("usage.exhausted").await;
+        assert_eq!((exhausted.len(), &exhausted[0]["account"]), (1, &json!(accounts[0])), "{exhausted:?}");
+        assert_eq!((&exhausted[0]["data"]["messages"], &exhausted[0]["data"]["left"]), (&json!(6), &json!(0)));
+        let low = server.events("usage.low").await;
+        assert_eq!((low.len(), &low[0]["account"], &low[0]["data"]["left"]), (1, &json!(accounts[1]), &json!(1)), "{low:?}");
         server.finish().await;
     }
 

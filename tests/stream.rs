@@ -74,26 +74,26 @@ both! {
 }
 
 /// One event of a stream.
-struct Told {
+pub struct Told {
     id: String,
     kind: String,
-    data: Value,
+    pub data: Value,
 }
 
 impl Told {
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         self.data["data"]["content"]["text"].as_str().unwrap_or_default().to_owned()
     }
 }
 
 /// A stream of server-sent events.
-struct Stream {
+pub struct Stream {
     response: reqwest::Response,
     read: String,
 }
 
 impl Stream {
-    async fn open(client: &Client, query: &str, last: Option<&str>) -> Self {
+    pub async fn open(client: &Client, query: &str, last: Option<&str>) -> Self {
         let mut request = client.request(Method::GET, &format!("/api/v1/events?{query}"));
         request = request.bearer_auth(&client.key).header("accept", "text/event-stream");
         if let Some(last) = last {
@@ -104,7 +104,7 @@ impl Stream {
         Self { response, read: String::new() }
     }
 
-    async fn next(&mut self) -> Told {
+    pub async fn next(&mut self) -> Told {
         loop {
             if let Some((one, rest)) = self.read.split_once("\n\n") {
                 let field = |name: &str| {

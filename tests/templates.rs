@@ -40,6 +40,40 @@ both! {
         server.finish().await;
     }
 
+    /// What was rejected is written anew and reviewed anew; what is approved or under review stays.
+    async fn a_rejected_template_is_changed_and_submitted_again(on: On) {
+        let server = Server::start(on).await;
+        let made = server.client.post("/api/v1/templates", order_ready()).await.ok();
+        let path = path(&made);
+        let body = |text: &str| json!([{ "type": "body", "text": text }]);
+        let draft = server.client.patch(&path, json!({ "category": "marketing" })).await.ok();
+        assert_eq!((&draft["category"], &draft["status"], &draft["components"]), (&"marketing".into(), &"draft".into(), &made["components"]));
+        server.client.post(&format!("{path}/submit"), Value::Null).await.ok();
+        assert_eq!(server.client.patch(&path, json!({ "category": "utility" })).await.refused(409), "template_not_editable");
+        decide(&server, &made, "rejected").await;
+        for wrong in [json!({ "components": [] }), json!({ "components": body("Hi {{2}}") }), json!({ "name": "other" }), json!({ "submit": 1 }), json!({ "status": "approved" })] {
+            assert_eq!(server.client.patch(&path, wrong.clone()).await.refused(400), "invalid_request", "{wrong}");
+        }
+        let (other, _) = server.another_team().await;
+        other.patch(&path, json!({ "category": "utility" })).await.refused(404);
+        let rejected = server.client.get(&path).await.ok();
+        assert_eq!((&rejected["status"], &rejected["reason"], &rejected["category"]), (&"rejected".into(), &"as told".into(), &"marketing".into()));
+        let anew = json!({ "components": body("Your order is ready."), "submit": true });
+        let anew = server.client.patch(&path, anew).await.ok();
+        assert_eq!((&anew["status"], &anew["reason"], &anew["parameters"]), (&"pending".into(), &Value::Null, &json!([])), "{anew}");
+        server.drain().await;
+        assert_eq!(server.client.get(&path).await.ok()["status"], "pending", "it is reviewed like a new one");
+        server.advance(2_000).await;
+        let approved = server.client.get(&path).await.ok();
+        assert_eq!(approved["status"], "approved");
+        assert_eq!(server.client.patch(&path, json!({ "components": body("x is y") })).await.refused(409), "template_not_editable");
+        assert_eq!(server.client.get(&path).await.ok(), approved);
+        let events = server.events("template.status").await;
+        let told: Vec<&str> = events.iter().filter_map(|event| event["data"]["status"].as_str()).collect();
+        assert_eq!(told, ["pending", "rejected", "draft", "pending", "approved"]);
+        server.finish().await;
+    }
+
     async fn what_no_provider_would_take_is_refused(on: On) {
         let server = Server::start(on).await;
         let body = |text: &str| json!([{ "type": "body", "text": text }]);

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::host::Host;
+use super::upheaval::{Upheaval, Upheavals};
 use crate::support::Client;
 
 const WRITERS: usize = 4;
@@ -33,11 +34,14 @@ pub enum Kind {
     Timer,
     /// A message scheduled through the API.
     Scheduled,
+    /// One of a bulk send.
+    Bulk,
 }
 
 pub struct Load {
     stopping: Arc<AtomicBool>,
     writers: JoinSet<Vec<Accepted>>,
+    upheaval: JoinHandle<Upheavals>,
 }
 
 impl Load {
@@ -67,14 +71,19 @@ impl Load {
                 accepted
             });
         }
-        Self { stopping, writers }
+        let upheaval = tokio::spawn(Upheaval::of(host).run(stopping.clone()));
+        Self { stopping, writers, upheaval }
     }
 
     /// Let each writer be heard with what it is saying, and no more. Gives all that was accepted, in
-    /// each chat in its order.
-    pub async fn stop(self) -> Vec<Accepted> {
+    /// each chat in its order, and what is to be finished.
+    pub async fn stop(self) -> (Vec<Accepted>, Upheavals) {
         self.stopping.store(true, Ordering::Release);
-        self.writers.join_all().await.into_iter().flatten().collect()
+        let mut accepted: Vec<Accepted> =
+            self.writers.join_all().await.into_iter().flatten().collect();
+        let upheavals = self.upheaval.await.expect("all of it was accepted");
+        accepted.extend(upheavals.messages.iter().cloned());
+        (accepted, upheavals)
     }
 }
 

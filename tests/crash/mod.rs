@@ -9,6 +9,7 @@ mod host;
 mod load;
 mod poison;
 mod proof;
+mod upheaval;
 
 use std::time::{Duration, Instant};
 
@@ -85,9 +86,9 @@ async fn kill_again_and_again(on: On, deduplicates: bool) -> Proof {
         host.start();
     }
     host.until_ready().await;
-    let accepted = load.stop().await;
-    println!("{} accepted", accepted.len());
-    let mut proof = Proof::new(host, accepted);
+    let (accepted, upheavals) = load.stop().await;
+    println!("{} accepted, and {} bulk sends", accepted.len(), upheavals.bulk.len());
+    let mut proof = Proof::new(host, accepted, upheavals);
     let begun = Instant::now();
     let mut quiet_since = None;
     loop {
@@ -103,5 +104,6 @@ async fn kill_again_and_again(on: On, deduplicates: bool) -> Proof {
     }
     proof.host.stop();
     assert_eq!(proof.jobs().await, 0, "jobs are left over");
+    proof.upheavals_are_finished().await;
     proof
 }

@@ -3,15 +3,16 @@
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
-use sqlx::AnyConnection;
-use sqlx::{Connection, Executor, Row};
+use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor, Row};
 
 use super::host::Host;
 use super::load::{Accepted, Kind};
+use super::upheaval::Upheavals;
 
 pub struct Proof {
     pub host: Host,
     accepted: Vec<Accepted>,
+    upheavals: Upheavals,
 }
 
 /// One message that reached a customer.
@@ -23,14 +24,14 @@ struct Delivered {
 }
 
 impl Proof {
-    pub fn new(host: Host, accepted: Vec<Accepted>) -> Self {
+    pub fn new(host: Host, accepted: Vec<Accepted>, upheavals: Upheavals) -> Self {
         let texts: HashSet<&Accepted> = accepted.iter().collect();
         assert_eq!(texts.len(), accepted.len(), "every one is told from every other");
         assert!(accepted.len() > 50, "{} accepted: too few to prove anything", accepted.len());
-        for kind in [Kind::Answer, Kind::Timer, Kind::Scheduled] {
+        for kind in [Kind::Answer, Kind::Timer, Kind::Scheduled, Kind::Bulk] {
             assert!(accepted.iter().any(|it| it.kind == kind), "no {kind:?} among them");
         }
-        Self { host, accepted }
+        Self { host, accepted, upheavals }
     }
 
     /// Every call that reached a customer, oldest first. A kill may tear the line that was being
@@ -148,8 +149,72 @@ impl Proof {
 
     /// How many jobs there are.
     pub async fn jobs(&self) -> i64 {
-        let row = self.query("SELECT COUNT(*) AS jobs FROM job").await.remove(0);
-        row.try_get("jobs").expect("a number")
+        self.count("job").await
+    }
+
+    /// Every recipient of a bulk send has one message, and every merge, erasure and deletion that was
+    /// accepted is done and has left nothing behind.
+    pub async fn upheavals_are_finished(&self) {
+        let Upheavals { bulk, merged, erased, deleted, messages } = &self.upheavals;
+        let is_done = "bulk WHERE state = 'done' AND next_index = total";
+        assert_eq!(self.count(is_done).await, bulk.len() as i64, "bulk sends go on");
+        let of_bulk = "message WHERE client_id LIKE 'bulk%/%'";
+        let named = "message JOIN bulk_recipient ON message_id = message.id";
+        assert_eq!(
+            (self.count(of_bulk).await, self.count(named).await),
+            (messages.len() as i64, messages.len() as i64)
+        );
+        for (one, other) in merged {
+            let both = format!(
+                "(SELECT DISTINCT contact_id FROM contact_alias WHERE value IN ('{one}', '{other}')) AS person"
+            );
+            assert_eq!(self.count(&both).await, 1, "{one} and {other} are one person");
+        }
+        assert_eq!(self.count("contact_merged").await, merged.len() as i64);
+        for (id, phone) in erased {
+            for left in [
+                format!("contact WHERE id = '{id}'"),
+                format!("contact_alias WHERE value = '{phone}'"),
+                format!("chat WHERE contact_id = '{id}'"),
+                format!("message WHERE contact_id = '{id}'"),
+                format!("message_search WHERE words LIKE '%{}%'", &phone[1..]),
+                format!("event WHERE contact_id = '{id}'"),
+            ] {
+                assert_eq!(self.count(&left).await, 0, "{left}");
+            }
+            let told = format!("event WHERE kind = 'contact.erased' AND data LIKE '%{id}%'");
+            assert_eq!(self.count(&told).await, 1, "{told}");
+        }
+        for id in deleted {
+            for table in ["message", "chat", "job", "account_day", "usage_period"] {
+                assert_eq!(
+                    self.count(&format!("{table} WHERE account_id = '{id}'")).await,
+                    0,
+                    "{table}"
+                );
+            }
+            assert_eq!(self.count(&format!("account WHERE id = '{id}'")).await, 0);
+            let told = format!("event WHERE account_id = '{id}'");
+            assert_eq!(
+                (
+                    self.count(&told).await,
+                    self.count(&format!("{told} AND kind = 'account.deleted'")).await
+                ),
+                (1, 1)
+            );
+        }
+        println!(
+            "{} bulk sends, {} merges, {} erasures, {} deletions",
+            bulk.len(),
+            merged.len(),
+            erased.len(),
+            deleted.len()
+        );
+    }
+
+    async fn count(&self, rows: &str) -> i64 {
+        let found = self.query(&format!("SELECT COUNT(*) AS found FROM {rows}")).await.remove(0);
+        found.try_get("found").expect("a number")
     }
 
     /// The texts of messages that the host reports as errors: in doubt, sent once more, in doubt again.
@@ -171,12 +236,12 @@ impl Proof {
         texts
     }
 
-    async fn query(&self, sql: &'static str) -> Vec<sqlx::any::AnyRow> {
+    async fn query(&self, sql: &str) -> Vec<sqlx::any::AnyRow> {
         sqlx::any::install_default_drivers();
         let mut conn = AnyConnection::connect(&self.host.database)
             .await
             .expect("its database can be looked at");
-        let rows = conn.fetch_all(sql).await.expect("rows");
+        let rows = conn.fetch_all(AssertSqlSafe(sql.to_owned())).await.expect(sql);
         conn.close().await.expect("closed");
         rows
     }

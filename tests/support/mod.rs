@@ -8,6 +8,7 @@ pub mod description;
 mod receiver;
 mod seeds;
 mod server;
+mod tables;
 
 pub use browser::Browser;
 pub use bucket::Bucket;
@@ -16,6 +17,7 @@ pub use database::{Database, On};
 pub use receiver::{Receiver, Request};
 pub use seeds::Seeds;
 pub use server::Server;
+pub use tables::Found;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

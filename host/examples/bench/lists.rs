@@ -43,8 +43,8 @@ async fn key(bench: &Bench) -> Result<()> {
     Ok(())
 }
 
-/// Notes, which are stored and never sent: of a thousand chats, each with a word of its own and one
-/// that every hundredth message has.
+/// Notes, which are stored and never sent: of a thousand chats, each with a word of its own, one that
+/// every hundredth message has, and four that all have.
 async fn store(bench: &Bench, from: usize, to: usize) -> Result<()> {
     let house = &bench.running.house;
     for first in (from..to).step_by(CHATS) {
@@ -54,7 +54,7 @@ async fn store(bench: &Bench, from: usize, to: usize) -> Result<()> {
                 phone: format!("+1666{:07}", index % CHATS),
             },
             content: Content::Note {
-                text: format!("parcel {index} left for street w{}", index / CHATS % 100),
+                text: format!("parcel {index:07} left for street w{}", index / CHATS % 100),
             },
             ..Draft::new(house.clock.id("msg"), &bench.team)
         });
@@ -69,9 +69,12 @@ async fn measure(bench: &Bench) -> Result<Vec<(&'static str, Duration)>> {
     for (what, path) in [
         ("a contact's messages", "/api/v1/contacts/+16660000007/messages?limit=50"),
         ("all messages", "/api/v1/messages?limit=50"),
+        ("a contact's notes", "/api/v1/contacts/+16660000007/notes?limit=50"),
         ("chats", "/api/v1/chats?limit=50"),
-        ("search for a rare word", "/api/v1/messages/search?q=9007&limit=50"),
+        ("search for a rare word", "/api/v1/messages/search?q=0009007&limit=50"),
         ("search for a common word", "/api/v1/messages/search?q=w7&limit=50"),
+        ("search for a word of every message", "/api/v1/messages/search?q=parcel&limit=50"),
+        ("search for words in their order", "/api/v1/messages/search?q=%22street+w7%22&limit=50"),
     ] {
         let mut times = Vec::with_capacity(CALLS);
         for _ in 0..CALLS {

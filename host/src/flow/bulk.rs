@@ -9,13 +9,14 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::rules::{Refused, refuse};
+use super::rules::quota::{self, Due};
+use super::rules::{self, Refused, refuse};
 use super::send::{self, Draft};
-use super::{House, pending};
-use crate::model::{Content, JobKind, Millis, Recipient, SendOptions};
+use super::{House, pending, repeat};
+use crate::model::{Account, Content, JobKind, Millis, Recipient, SendOptions};
 use crate::store::bulk::{self, Bulk, Recipient as Row};
 use crate::store::job::{Job, Wanted};
-use crate::store::{account, job, team};
+use crate::store::{Conn, account, job, team};
 
 pub const RUNNING: &str = "running";
 pub const PAUSED: &str = "paused";
@@ -101,6 +102,8 @@ async fn step(house: &House, job: &Job) -> anyhow::Result<()> {
         // Another node has taken it over.
         return Ok(());
     }
+    // A place without a name is of somebody who is forgotten.
+    next.retain(|one| !one.recipient.is_empty());
     let mut drafts = Vec::with_capacity(next.len());
     for one in &mut next {
         let draft = draft(house, &bulk, one, numbers.next(&bulk.team_id))?;
@@ -191,6 +194,57 @@ pub fn asked(template: &Value, names: &mut Vec<String>) {
     }
 }
 
+/// The bulk send that was begun before under the caller's own id, where what was asked is the same.
+///
+/// # Errors
+/// When the database fails.
+pub async fn known(
+    conn: &mut Conn,
+    team_id: &str,
+    client_id: Option<&str>,
+    hash: &str,
+) -> anyhow::Result<Result<Option<Bulk>, Refused>> {
+    let Some(client_id) = client_id else { return Ok(Ok(None)) };
+    let Some(found) = bulk::by_client_id(conn, team_id, client_id).await? else {
+        return Ok(Ok(None));
+    };
+    Ok(repeat::check(client_id, &found.request_hash, hash).map(|()| Some(found)))
+}
+
+/// When the messages of a bulk send from here on are due, beginning at a moment.
+fn due(bulk: &Bulk, account: &Account, begins_at: Millis) -> Due {
+    let mut due = Due::new();
+    let mut index = bulk.next_index;
+    while index < bulk.total {
+        let period =
+            account.period(begins_at + (index - bulk.next_index) * MINUTE / bulk.pace.max(1));
+        let in_time = (period.end - begins_at).saturating_mul(bulk.pace) / MINUTE;
+        let until = (bulk.next_index + in_time).clamp(index + 1, bulk.total);
+        *due.entry(period.start).or_insert(0) += until - index;
+        index = until;
+    }
+    due
+}
+
+/// What can be known now stands against it: the account, or that its quota does not reach for all,
+/// with those of other bulk sends that are to come.
+async fn check(house: &House, conn: &mut Conn, new: &Bulk) -> anyhow::Result<Result<(), Refused>> {
+    let Some(account) = account::get(conn, &new.team_id, &new.account_id).await? else {
+        return Ok(Err(refuse("account_not_found", "name one of your accounts in `account`")));
+    };
+    let now = house.clock.now();
+    if let Err(refused) = rules::account(&account, new.due_at, now) {
+        return Ok(Err(refused));
+    }
+    let mut others = Due::new();
+    for other in bulk::unfinished(conn, &account.id).await? {
+        for (start, count) in due(&other, &account, other.due_at.max(now)) {
+            *others.entry(start).or_insert(0) += count;
+        }
+    }
+    quota::room(house, conn, &account, &due(new, &account, new.due_at), &others).await
+}
+
 /// Begin a bulk send that was checked. Gives it as it is: the one that was begun before under the
 /// same id of the caller's, where there is one.
 ///
@@ -203,13 +257,17 @@ pub async fn begin(
 ) -> anyhow::Result<Result<Bulk, Refused>> {
     let mut tx = house.store.begin().await?;
     team::draw(&mut tx, &BTreeMap::from([(new.team_id.clone(), 1)])).await?;
-    if account::get(&mut tx, &new.team_id, &new.account_id).await?.is_none() {
-        return Ok(Err(refuse("account_not_found", "name one of your accounts in `account`")));
+    let before = known(&mut tx, &new.team_id, new.client_id.as_deref(), &new.request_hash).await?;
+    match before {
+        Ok(Some(before)) => return Ok(Ok(before)),
+        Ok(None) => {}
+        Err(refused) => return Ok(Err(refused)),
+    }
+    if let Err(refused) = check(house, &mut tx, &new).await? {
+        return Ok(Err(refused));
     }
     if !bulk::insert(&mut tx, &new).await? {
-        let client_id = new.client_id.unwrap_or_default();
-        let before = bulk::by_client_id(&mut tx, &new.team_id, &client_id).await?;
-        return before.map(Ok).ok_or_else(|| anyhow::anyhow!("a bulk send's id was taken"));
+        anyhow::bail!("a bulk send's id is taken by one that nobody sees");
     }
     bulk::insert_recipients(&mut tx, &new.id, recipients).await?;
     job::insert(&mut tx, &[job_of(house, &new, new.due_at)]).await?;
@@ -273,6 +331,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::ChannelType;
 
     #[test]
     fn each_recipient_has_words_of_their_own() {
@@ -286,6 +345,33 @@ mod tests {
         let mut names = Vec::new();
         asked(&template, &mut names);
         assert_eq!(names, ["name", "what", "missing"]);
+    }
+
+    #[test]
+    fn each_message_is_due_in_the_period_of_its_turn() {
+        const DAY: Millis = 86_400_000;
+        let account = Account::new("acc".to_owned(), "team", ChannelType::Sandbox, 0);
+        let bulk = |next_index, total, pace| Bulk {
+            id: String::new(),
+            team_id: String::new(),
+            account_id: String::new(),
+            client_id: None,
+            content: String::new(),
+            options: String::new(),
+            pace,
+            state: RUNNING.to_owned(),
+            total,
+            next_index,
+            revision: 1,
+            due_at: 0,
+            created_at: 0,
+            request_hash: String::new(),
+        };
+        assert_eq!(due(&bulk(10, 100, 60), &account, 0), Due::from([(0, 90)]));
+        assert_eq!(due(&bulk(5, 5, 60), &account, 0), Due::new());
+        // One a minute, ten minutes before February.
+        let over = due(&bulk(0, 100, 1), &account, 31 * DAY - 10 * MINUTE);
+        assert_eq!(over, Due::from([(0, 10), (31 * DAY, 90)]));
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod queueing;
 pub mod reads;
 pub mod record;
 pub mod registry;
+pub mod repeat;
 pub mod rest;
 pub mod rules;
 pub mod send;

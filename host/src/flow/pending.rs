@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::rules::{Refused, quota, refuse};
-use super::{House, queueing, send};
+use super::rules::{self, Case, Refused, quota, refuse};
+use super::{House, media, queueing, send, templates};
 use crate::model::{Content, Direction, Message, Millis, Status};
 use crate::store::job::Job;
-use crate::store::{job, message, team};
+use crate::store::{self, Conn, account, chat, contact, job, message, team};
 
 /// What to change in a message that waits.
 #[derive(Clone, Debug, Default)]
 pub struct Edit {
     pub content: Option<Content>,
     pub due_at: Option<Millis>,
+    /// Only this department's files may be named; empty: any of the team.
+    pub department_id: String,
 }
 
 /// Change a message that nobody has begun to send. It keeps its place in its chat, unless its time
@@ -48,6 +50,7 @@ pub async fn edit(
         job::retime(&mut tx, &Job { due_at, place, ..waiting.clone() }).await?;
     }
     message::edit(&mut tx, &found).await?;
+    media::mark_used(house, &mut tx, std::iter::once(&found)).await?;
     job::promote(&mut tx, std::slice::from_ref(&waiting.lane)).await?;
     house.commit(tx).await?;
     drop(reserved);
@@ -65,7 +68,7 @@ async fn check(house: &House, team_id: &str, edit: &Edit) -> anyhow::Result<Resu
     if matches!(content, Content::Note { .. } | Content::Reaction { .. }) {
         return Ok(Err(refuse("invalid_content", "a message cannot become a note or a reaction")));
     }
-    queueing::file(house, team_id, content).await
+    queueing::file(house, team_id, &edit.department_id, content).await
 }
 
 fn not_pending(message: &Message) -> Refused {
@@ -97,6 +100,9 @@ pub async fn retry(
             format!("message {id:?} is {}: only one that failed is sent once more", found.status);
         return Ok(Some(Err(refuse("not_failed", text))));
     }
+    if let Err(refused) = may_again(house, &mut tx, &found, now).await? {
+        return Ok(Some(Err(refused)));
+    }
     let job = Job {
         lane: format!("send/{}", found.chat_id),
         place: numbers.next(team_id),
@@ -110,7 +116,35 @@ pub async fn retry(
     Ok(Some(Ok(())))
 }
 
-/// Forget a stored message. `None`: the team has none.
+/// The rules that a message must keep to be sent, as for a new one, and its unit of the quota.
+async fn may_again(
+    house: &House,
+    conn: &mut Conn,
+    message: &Message,
+    now: Millis,
+) -> anyhow::Result<Result<(), Refused>> {
+    let account = account::get(conn, &message.team_id, &message.account_id).await?;
+    let Some(account) = account else { return Ok(Err(refuse("not_found", "the account is gone"))) };
+    let chat = chat::get(conn, &message.team_id, &message.chat_id).await?;
+    let contact = contact::get(conn, &message.team_id, &message.contact_id).await?;
+    let template = templates::named(conn, &account, &message.content).await?;
+    let case = Case {
+        account: &account,
+        chat: chat.as_ref(),
+        contact: contact.as_ref(),
+        content: &message.content,
+        template: template.as_ref(),
+        opt_out_notice: false,
+        due_at: now,
+        now,
+    };
+    if let Err(refused) = rules::check(&case) {
+        return Ok(Err(refused));
+    }
+    quota::again(house, conn, &account, message).await
+}
+
+/// Forget a stored message, and its file where no other names it. `None`: the team has none.
 ///
 /// # Errors
 /// When the database fails and nothing was written.
@@ -122,10 +156,12 @@ pub async fn forget(
     let mut tx = house.store.begin().await?;
     team::draw(&mut tx, &BTreeMap::from([(team_id.to_owned(), 1)])).await?;
     let Some(found) = message::get(&mut tx, team_id, id).await? else { return Ok(None) };
-    if !message::forget(&mut tx, team_id, id).await? {
+    if !message::forgettable(&mut tx, team_id, id).await? {
         let text = format!("message {id:?} is still to be sent: cancel it first");
         return Ok(Some(Err(refuse("still_pending", text))));
     }
+    let lanes = store::forget::messages(&mut tx, std::slice::from_ref(&found.id)).await?;
+    job::promote(&mut tx, &lanes).await?;
     house.commit(tx).await?;
     Ok(Some(Ok(found)))
 }

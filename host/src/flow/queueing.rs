@@ -26,13 +26,12 @@ pub async fn check(
     if let Err(refused) = answered(conn, request, case).await? {
         return Ok(Err(refused));
     }
-    if let Err(refused) = file(house, &request.team_id, &request.content).await? {
+    if let Err(refused) =
+        file(house, &request.team_id, &request.department_id, &request.content).await?
+    {
         return Ok(Err(refused));
     }
     if matches!(request.content, Content::Note { .. }) || case.due_at > case.now {
-        return Ok(Ok(()));
-    }
-    if request.client_id.is_some() && is_repeat(conn, request, case).await? {
         return Ok(Ok(()));
     }
     day(house, conn, case.account, case.now).await
@@ -73,15 +72,17 @@ async fn answered(
     Ok(Err(refuse("reply_not_found", format!("there is no message {id:?} in this chat"))))
 }
 
-/// A content's file is there and fits, or its address may be fetched from.
+/// A content's file is there (for a department where one is named) and fits, or its address may be
+/// fetched from.
 pub async fn file(
     house: &House,
     team_id: &str,
+    department_id: &str,
     content: &Content,
 ) -> anyhow::Result<Result<(), Refused>> {
     let Some(named) = content.media() else { return Ok(Ok(())) };
     let checked = match (&named.id, &named.url) {
-        (Some(id), _) => match media::describe(house, team_id, id).await? {
+        (Some(id), _) => match media::describe(house, team_id, department_id, id).await? {
             Some(row) => {
                 let size = u64::try_from(row.size).unwrap_or(u64::MAX);
                 media::fits(&house.config.media, content.kind(), &row.mime_type, size)
@@ -92,12 +93,6 @@ pub async fn file(
         (None, None) => Ok(()),
     };
     Ok(checked.map_err(|problem| refuse(problem.code(), format!("{}: {problem}", content.kind()))))
-}
-
-async fn is_repeat(conn: &mut Conn, request: &Request, case: &Case<'_>) -> anyhow::Result<bool> {
-    let Some(client_id) = &request.client_id else { return Ok(false) };
-    let found = message::by_client_id(conn, &request.team_id, &case.account.id, client_id).await?;
-    Ok(found.is_some())
 }
 
 /// A number whose day is full takes no more for today. What it took before waits for tomorrow.

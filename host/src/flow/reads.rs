@@ -67,8 +67,9 @@ impl Host for Reads {
         before: &str,
         limit: i64,
     ) -> anyhow::Result<Vec<Message>> {
-        Ok(message::history(&mut *self.0.store.read().await?, team_id, chat_id, before, limit)
-            .await?)
+        let filter = message::Filter::chat(chat_id);
+        let mut conn = self.0.store.read().await?;
+        Ok(message::find(&mut conn, team_id, &filter, before, limit).await?)
     }
 
     async fn window_until(&self, chat: &Chat) -> anyhow::Result<Millis> {
@@ -104,7 +105,7 @@ impl Host for Reads {
     }
 
     async fn file(&self, team_id: &str, file_id: &str) -> anyhow::Result<Option<StoredFile>> {
-        Ok(media::describe(&self.0, team_id, file_id).await?.map(media::stored))
+        Ok(media::describe(&self.0, team_id, "", file_id).await?.map(media::stored))
     }
 
     async fn file_bytes(

@@ -10,7 +10,7 @@ use super::batch::Work;
 use super::inbound::new_chat;
 use super::rules::quota::{self, Book};
 use super::rules::{self, Case, Refused, refuse};
-use super::{media, queueing, spin, templates};
+use super::{media, queueing, repeat, spin, templates};
 pub use crate::model::is_phone;
 use crate::model::{
     Account, Chat, Content, Direction, JobKind, Message, Recipient, SendOptions, Status,
@@ -39,6 +39,8 @@ pub struct Draft {
     pub strict: bool,
     /// The bulk send that it is one of; empty where it is none.
     pub bulk: String,
+    /// What was asked under the caller's own id; empty where none was given.
+    pub request_hash: String,
 }
 
 impl Draft {
@@ -56,6 +58,7 @@ impl Draft {
             opt_out_notice: false,
             strict: false,
             bulk: String::new(),
+            request_hash: String::new(),
         }
     }
 }
@@ -97,7 +100,7 @@ pub async fn write(house: &House, conn: &mut Conn, drafts: Vec<Draft>) -> anyhow
     });
     let mut rows: Vec<NewMessage> = rows.into_iter().map(|(_, row)| row).collect();
     let stored = message::insert(conn, &rows).await?;
-    media::mark_used(house, conn, &rows).await?;
+    media::mark_used(house, conn, rows.iter().map(|row| &row.message)).await?;
     rows.retain(|row| stored.contains(&row.message.id));
     written.lanes = book.close(conn, &rows).await?;
     let jobs: Vec<Job> = rows
@@ -149,6 +152,7 @@ fn row(house: &House, draft: Draft, chat: &Chat) -> NewMessage {
             typing: draft.options.typing,
             randomise: draft.options.randomise,
             bulk: draft.bulk,
+            request_hash: draft.request_hash,
             ..Options::default()
         },
         cancel_if_replied: draft.options.cancel_if_replied,
@@ -243,25 +247,54 @@ pub async fn queue(house: &House, request: Request) -> anyhow::Result<Result<Mes
     if let Err(problem) = request.content.check() {
         return Ok(Err(refuse("invalid_content", problem.to_string())));
     }
-    let accepted = match accept(house, &request).await? {
-        Ok(accepted) => accepted,
+    let (account_id, draft) = match accept(house, &request).await? {
+        Ok(Accepted::New { account_id, draft }) => (account_id, draft),
+        Ok(Accepted::Known(message)) => return Ok(Ok(*message)),
         Err(refused) => return Ok(Err(refused)),
     };
-    let (account_id, message_id) = (accepted.account_id.clone(), accepted.draft.message_id.clone());
-    let refused = house.sends.submit(accepted.draft).await?;
+    let (message_id, hash) = (draft.message_id.clone(), draft.request_hash.clone());
+    let refused = house.sends.submit(*draft).await?;
     let mut conn = house.store.read().await?;
     let stored = match &request.client_id {
-        Some(client_id) => {
-            message::by_client_id(&mut conn, &request.team_id, &account_id, client_id).await?
-        }
+        // Another of the same id may have come first.
+        Some(_) => match known(&mut conn, &request, &account_id, &hash).await? {
+            Ok(known) => known,
+            Err(refused) => return Ok(Err(refused)),
+        },
         None => message::get(&mut conn, &request.team_id, &message_id).await?,
     };
     Ok(stored.ok_or_else(|| refused.unwrap_or_else(|| refuse("not_found", "the chat is gone"))))
 }
 
-struct Accepted {
-    account_id: String,
-    draft: Draft,
+enum Accepted {
+    New {
+        account_id: String,
+        draft: Box<Draft>,
+    },
+    /// It was asked before, under the same id.
+    Known(Box<Message>),
+}
+
+/// The message that was asked for before under the request's id.
+async fn known(
+    conn: &mut Conn,
+    request: &Request,
+    account_id: &str,
+    hash: &str,
+) -> anyhow::Result<Result<Option<Message>, Refused>> {
+    let Some(client_id) = &request.client_id else { return Ok(Ok(None)) };
+    let found = message::by_client_id(conn, &request.team_id, account_id, client_id).await?;
+    let Some((message, before)) = found else { return Ok(Ok(None)) };
+    Ok(repeat::check(client_id, &before, hash).map(|()| Some(message)))
+}
+
+/// What tells a request from another under the same id; empty where it has none.
+fn hash_of(request: &Request, account: &Account) -> anyhow::Result<String> {
+    let Request { to, content, options, client_id, .. } = request;
+    match client_id {
+        Some(_) => repeat::hash(&(&account.id, to, content, options)),
+        None => Ok(String::new()),
+    }
 }
 
 /// Check what can be known now; the send claim checks again.
@@ -276,14 +309,17 @@ async fn accept(house: &House, request: &Request) -> anyhow::Result<Result<Accep
     let wanted = known.as_ref().map(|chat| &chat.account_id).or(request.account_id.as_ref());
     let account = match wanted {
         Some(id) => account::get(&mut conn, team_id, id).await?,
-        None => only(account::list(&mut conn, team_id, "", 2).await?),
+        None => account::only(&mut conn, team_id, &request.department_id).await?,
     };
-    let may = |account: &Account| {
-        request.department_id.is_empty() || account.department_id == request.department_id
-    };
-    let Some(account) = account.filter(may) else {
+    let Some(account) = account.filter(|account| account.is_of(&request.department_id)) else {
         return Ok(Err(refuse("account_not_found", "name one of your accounts in `account`")));
     };
+    let request_hash = hash_of(request, &account)?;
+    match self::known(&mut conn, request, &account.id, &request_hash).await? {
+        Ok(None) => {}
+        Ok(Some(message)) => return Ok(Ok(Accepted::Known(Box::new(message)))),
+        Err(refused) => return Ok(Err(refused)),
+    }
     let (to, chat, contact) = match known {
         Some(chat) => {
             let contact = contact::get(&mut conn, team_id, &chat.contact_id).await?;
@@ -333,12 +369,9 @@ async fn accept(house: &House, request: &Request) -> anyhow::Result<Result<Accep
         opt_out_notice: false,
         strict: true,
         bulk: String::new(),
+        request_hash,
     };
-    Ok(Ok(Accepted { account_id: account.id, draft }))
-}
-
-fn only<T>(mut items: Vec<T>) -> Option<T> {
-    if items.len() == 1 { items.pop() } else { None }
+    Ok(Ok(Accepted::New { account_id: account.id, draft: Box::new(draft) }))
 }
 
 /// Queues the API's messages in sets. Weak, since the house holds it.

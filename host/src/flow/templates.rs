@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::people::{self, Task};
+use super::rules::{Refused, refuse};
 use super::send::Draft;
 use super::{House, record};
 use crate::channel::{Review, SendError};
 use crate::model::{
-    Account, ChannelType, Chat, Content, EventKind, Millis, Template, TemplateStatus,
+    Account, ChannelType, Chat, Content, EventKind, JobKind, Millis, Template, TemplateStatus,
 };
 use crate::store::job::Job;
 use crate::store::team::Numbers;
@@ -58,18 +59,63 @@ pub async fn written(conn: &mut Conn, mut draft: Draft, chat: &Chat) -> anyhow::
     Ok(draft)
 }
 
+/// Whether it may be changed and handed in.
+fn is_open(template: &Template) -> bool {
+    matches!(template.status, TemplateStatus::Draft | TemplateStatus::Rejected)
+}
+
 /// Hand a draft (or one that was rejected) in for review; false where it is neither.
 pub async fn submit(house: &House, template: &Template) -> anyhow::Result<bool> {
-    if !matches!(template.status, TemplateStatus::Draft | TemplateStatus::Rejected) {
-        return Ok(false);
-    }
     let mut tx = house.store.begin().await?;
-    let mut numbers = draw(&mut tx, &template.team_id).await?;
-    let task = Task::Review { template_id: template.id.clone() };
-    job::insert(&mut tx, &[people::job(house, &template.team_id, &template.id, &task)?]).await?;
-    decide(house, &mut tx, &mut numbers, template, TemplateStatus::Pending, "").await?;
+    let mut numbers = draw(&mut tx, &template.team_id, 1).await?;
+    // As it stands now that nobody else changes it.
+    let found = template::get(&mut tx, &template.team_id, &template.id).await?;
+    let Some(template) = found.filter(is_open) else { return Ok(false) };
+    hand_in(house, &mut tx, &mut numbers, &template).await?;
     house.commit(tx).await?;
     Ok(true)
+}
+
+async fn hand_in(
+    house: &House,
+    conn: &mut Conn,
+    numbers: &mut Numbers,
+    template: &Template,
+) -> anyhow::Result<()> {
+    let task = Task::Review { template_id: template.id.clone() };
+    // Of a review that was decided otherwise.
+    job::remove_subject(conn, &template.team_id, JobKind::People, &template.id).await?;
+    job::insert(conn, &[people::job(house, &template.team_id, &template.id, &task)?]).await?;
+    decide(house, conn, numbers, template, TemplateStatus::Pending, "").await
+}
+
+/// Write what a draft (or one that was rejected) says from now on: it is a draft then, or with
+/// `submit` handed in.
+pub async fn edit(
+    house: &House,
+    changed: Template,
+    submit: bool,
+) -> anyhow::Result<Result<(), Refused>> {
+    let mut tx = house.store.begin().await?;
+    let mut numbers = draw(&mut tx, &changed.team_id, 2).await?;
+    let Some(found) = template::get(&mut tx, &changed.team_id, &changed.id).await? else {
+        return Ok(Err(refuse("not_found", format!("there is no template {:?}", changed.id))));
+    };
+    if !is_open(&found) {
+        let text = format!(
+            "template {:?} is {}: only one that is a draft or was rejected can be changed",
+            found.id, found.status
+        );
+        return Ok(Err(refuse("template_not_editable", text)));
+    }
+    template::edit(&mut tx, &changed, house.clock.now()).await?;
+    decide(house, &mut tx, &mut numbers, &found, TemplateStatus::Draft, "").await?;
+    if submit {
+        let draft = Template { status: TemplateStatus::Draft, ..found };
+        hand_in(house, &mut tx, &mut numbers, &draft).await?;
+    }
+    house.commit(tx).await?;
+    Ok(Ok(()))
 }
 
 /// Somebody decided: write the status, and tell of it.
@@ -80,14 +126,14 @@ pub async fn set_status(
     reason: &str,
 ) -> anyhow::Result<()> {
     let mut tx = house.store.begin().await?;
-    let mut numbers = draw(&mut tx, &template.team_id).await?;
+    let mut numbers = draw(&mut tx, &template.team_id, 1).await?;
     decide(house, &mut tx, &mut numbers, template, status, reason).await?;
     house.commit(tx).await?;
     Ok(())
 }
 
-async fn draw(conn: &mut Conn, team_id: &str) -> anyhow::Result<Numbers> {
-    Ok(team::draw(conn, &BTreeMap::from([(team_id.to_owned(), 1)])).await?)
+async fn draw(conn: &mut Conn, team_id: &str, count: i64) -> anyhow::Result<Numbers> {
+    Ok(team::draw(conn, &BTreeMap::from([(team_id.to_owned(), count)])).await?)
 }
 
 async fn decide(
@@ -135,7 +181,7 @@ pub(super) async fn review(house: &House, job: &Job, template_id: &str) -> anyho
         }
     };
     let mut tx = house.store.begin().await?;
-    let mut numbers = draw(&mut tx, &job.team_id).await?;
+    let mut numbers = draw(&mut tx, &job.team_id, 1).await?;
     let held = match after {
         Some(after) => {
             let due_at = house.clock.now() + after;

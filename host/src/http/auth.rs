@@ -82,7 +82,7 @@ impl Caller {
 impl Caller {
     /// Whether an account of its team is one that it may see: any, or those of its department.
     pub fn sees(&self, account: &Account) -> bool {
-        self.department_id.is_empty() || self.department_id == account.department_id
+        account.is_of(&self.department_id)
     }
 
     /// The department to list: what was asked for, within what the caller sees. `None` where that is
@@ -153,18 +153,29 @@ fn note_use(house: &Arc<House>, who: &Who, now: Millis) {
     });
 }
 
-/// Let a caller through who has the scope.
+/// What a route needs of its caller.
+#[derive(Clone, Copy, Debug)]
+pub struct Needs {
+    pub scope: ApiScope,
+    /// It keeps to the department of a caller that is narrowed to one. Otherwise such a caller is
+    /// refused: what nobody has thought about shows nothing.
+    pub narrowed: bool,
+}
+
+/// Let a caller through who has the scope, and whose department the route keeps to.
 pub async fn require(
-    State(scope): State<ApiScope>,
+    State(needs): State<Needs>,
     caller: Caller,
     request: Request,
     next: Next,
 ) -> Response {
-    if caller.scopes.contains(&scope) {
-        next.run(request).await
-    } else {
-        ApiError::missing_scope(scope).into_response()
+    if !caller.scopes.contains(&needs.scope) {
+        return ApiError::missing_scope(needs.scope).into_response();
     }
+    if !needs.narrowed && !caller.department_id.is_empty() {
+        return ApiError::department_only().into_response();
+    }
+    next.run(request).await
 }
 
 async fn caller(house: &House, headers: &HeaderMap) -> Result<Caller, ApiError> {

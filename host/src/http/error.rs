@@ -80,6 +80,12 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "missing_scope", message)
     }
 
+    /// 403 `department_only`: it is the whole team's.
+    pub fn department_only() -> Self {
+        let message = "this key or app sees one department: ask with one of the whole team";
+        Self::new(StatusCode::FORBIDDEN, "department_only", message)
+    }
+
     /// 429 `rate_limited`, to be tried again after so many seconds.
     pub fn rate_limited(retry_after: i64) -> Self {
         let message = format!("too many requests; try again in {retry_after} s");
@@ -210,11 +216,21 @@ impl From<Refused> for ApiError {
                 return Self::internal();
             }
             "template_not_found" => StatusCode::NOT_FOUND,
-            "opted_out" | "blocked" | "quota" | "window_closed" | "account_closed"
-            | "account_archived" | "not_pending" | "not_failed" | "still_pending"
-            | "not_incoming" | "bulk_over" | "template_paused" | "template_disabled" => {
-                StatusCode::CONFLICT
-            }
+            "opted_out"
+            | "blocked"
+            | "quota"
+            | "window_closed"
+            | "account_closed"
+            | "account_archived"
+            | "not_pending"
+            | "not_failed"
+            | "still_pending"
+            | "not_incoming"
+            | "bulk_over"
+            | "template_paused"
+            | "template_disabled"
+            | "template_not_editable"
+            | "idempotency_mismatch" => StatusCode::CONFLICT,
             "daily_limit" => StatusCode::TOO_MANY_REQUESTS,
             "media_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::BAD_REQUEST,

@@ -13,6 +13,7 @@ use utoipa::{Modify, ToSchema};
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use super::auth::Needs;
 use super::codes::{self, Code};
 use crate::model::ApiScope;
 
@@ -99,19 +100,16 @@ impl Modify for Schemes {
     }
 }
 
-/// Say of routes what their guard adds: the scope that they need (`None`: any caller will do), and
-/// the refusals that any call may meet.
-pub fn guarded<S>(
-    scope: Option<ApiScope>,
-    mut routes: UtoipaMethodRouter<S>,
-) -> UtoipaMethodRouter<S>
+/// Say of routes what their guard adds: what they need (`None`: any caller will do), and the refusals
+/// that any call may meet.
+pub fn guarded<S>(needs: Option<Needs>, mut routes: UtoipaMethodRouter<S>) -> UtoipaMethodRouter<S>
 where
     S: Clone + Send + Sync + 'static,
 {
     for (path, item) in &mut routes.1.paths {
         let changes = item.get.is_none();
         for operation in operations(item) {
-            describe(operation, scope, path.contains('{'), changes);
+            describe(operation, needs, path.contains('{'), changes);
         }
     }
     routes
@@ -123,7 +121,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
         .filter_map(Option::as_mut)
 }
 
-fn describe(operation: &mut Operation, scope: Option<ApiScope>, names_one: bool, changes: bool) {
+fn describe(operation: &mut Operation, needs: Option<Needs>, names_one: bool, changes: bool) {
     if let (Some(name), Some(tag)) =
         (&operation.operation_id, operation.tags.iter().flatten().next())
     {
@@ -139,19 +137,22 @@ fn describe(operation: &mut Operation, scope: Option<ApiScope>, names_one: bool,
     }
     operation.security = Some(vec![
         SecurityRequirement::new(KEY, [""; 0]),
-        SecurityRequirement::new(TOKEN, scope.map(ApiScope::as_str)),
+        SecurityRequirement::new(TOKEN, needs.map(|needs| needs.scope.as_str())),
         SecurityRequirement::new(APP, [""; 0]),
     ]);
-    let needs = scope.map_or_else(
+    let needs = needs.map_or_else(
         || "Needs no scope: any valid key or token will do.".to_owned(),
-        |scope| format!("Needs the scope `{scope}`."),
+        |Needs { scope, narrowed }| {
+            let whole = if narrowed { "" } else { " Not for keys of one department." };
+            format!("Needs the scope `{scope}`.{whole}")
+        },
     );
     let told = operation.description.take().filter(|told| !told.is_empty());
     operation.description = Some(told.map_or(needs.clone(), |told| format!("{told}\n\n{needs}")));
     let mut refusals = vec![
         ("400", "What was sent does not fit"),
         ("401", "No valid key or token"),
-        ("403", "The key or token lacks the scope"),
+        ("403", "The key or token lacks the scope, or sees one department only"),
         ("429", "Too many requests"),
         ("500", "A failure of the host's own"),
     ];

@@ -18,7 +18,7 @@ use super::api::{
     accounts, apps, billing, bulk, business_accounts, chats, contacts, dead_letters, departments,
     endpoints, events, keys, me, media, messages, plugins, queue, team, templates, users,
 };
-use super::auth::{self, Gate};
+use super::auth::{self, Gate, Needs};
 use super::error::ApiError;
 use super::limits::Windows;
 use super::wiring::Phones;
@@ -54,12 +54,17 @@ pub fn router(house: Arc<House>, stop: CancellationToken) -> Router {
 /// The largest file of contacts, in bytes; it is never whole in memory.
 const MAX_IMPORT: usize = 256 << 20;
 
+/// What a route needs, and who answers.
+type Table = Vec<(ApiScope, UtoipaMethodRouter<Arc<House>>)>;
+
 /// The API: what each route needs, and who answers. A route's path stands with its handler.
 fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
     use ApiScope::*;
     let upload = DefaultBodyLimit::max(house.config.plugins.max_size);
     let file = DefaultBodyLimit::max(MAX_IMPORT);
-    let table: Vec<(ApiScope, UtoipaMethodRouter<Arc<House>>)> = vec![
+    // What a key of one department may ask for too. These show and change only what belongs to accounts
+    // that the caller sees, or what the team shares: tests/departments.rs walks all of them.
+    let narrowed: Table = vec![
         (AccountsRead, routes!(accounts::list)),
         (AccountsWrite, routes!(accounts::create)),
         (AccountsRead, routes!(accounts::get)),
@@ -71,20 +76,7 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
         (AccountsWrite, routes!(accounts::open)),
         (AccountsWrite, routes!(accounts::close)),
         (AccountsRead, routes!(accounts::qr)),
-        (AccountsRead, routes!(business_accounts::list)),
-        (AccountsWrite, routes!(business_accounts::create)),
-        (AccountsRead, routes!(business_accounts::get)),
-        (AccountsWrite, routes!(business_accounts::rename)),
-        (AccountsWrite, routes!(business_accounts::delete)),
-        (AccountsRead, routes!(departments::list)),
-        (AccountsWrite, routes!(departments::create)),
-        (AccountsRead, routes!(departments::get)),
-        (AccountsWrite, routes!(departments::rename)),
-        (AccountsWrite, routes!(departments::delete)),
         (BillingRead, routes!(billing::usage)),
-        (BillingRead, routes!(billing::statement)),
-        (BillingRead, routes!(billing::preview)),
-        (BillingRead, routes!(billing::ledger)),
         (MessagesSend, routes!(messages::send)),
         (MessagesRead, routes!(messages::list)),
         (MessagesRead, routes!(messages::search)),
@@ -103,7 +95,6 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
         (MessagesSend, routes!(media::upload).layer(DefaultBodyLimit::disable())),
         (MessagesRead, routes!(media::download)),
         (MessagesRead, routes!(media::describe)),
-        (MessagesSend, routes!(media::delete)),
         (AccountsRead, routes!(queue::get)),
         (MessagesRead, routes!(queue::messages)),
         (AccountsWrite, routes!(queue::set)),
@@ -112,21 +103,14 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
         (MessagesSend, routes!(queue::clear)),
         (ContactsRead, routes!(contacts::list)),
         (ContactsWrite, routes!(contacts::create)),
-        (ContactsWrite, routes!(contacts::import).layer(file)),
-        (ContactsRead, routes!(contacts::imports)),
-        (ContactsRead, routes!(contacts::progress)),
-        (ContactsRead, routes!(contacts::problems)),
-        (ContactsRead, routes!(contacts::export)),
         (ContactsRead, routes!(contacts::get)),
         (ContactsWrite, routes!(contacts::change)),
-        (ContactsWrite, routes!(contacts::erase)),
         (ContactsWrite, routes!(contacts::tag)),
         (ContactsWrite, routes!(contacts::untag)),
         (ContactsWrite, routes!(contacts::block)),
         (ContactsWrite, routes!(contacts::unblock)),
         (ContactsWrite, routes!(contacts::opt_in)),
         (ContactsWrite, routes!(contacts::opt_out)),
-        (ContactsWrite, routes!(contacts::merge)),
         (MessagesRead, routes!(contacts::notes)),
         (MessagesRead, routes!(contacts::messages)),
         (ChatsRead, routes!(chats::list)),
@@ -141,11 +125,36 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
         (ChatsWrite, routes!(chats::pin)),
         (ChatsWrite, routes!(chats::unpin)),
         (TemplatesRead, routes!(templates::list)),
-        (TemplatesWrite, routes!(templates::create)),
         (TemplatesRead, routes!(templates::get)),
+        (EventsRead, routes!(events::read)),
+    ];
+    // All else is the whole team's: a key of one department is refused.
+    let whole_team: Table = vec![
+        (AccountsRead, routes!(business_accounts::list)),
+        (AccountsWrite, routes!(business_accounts::create)),
+        (AccountsRead, routes!(business_accounts::get)),
+        (AccountsWrite, routes!(business_accounts::rename)),
+        (AccountsWrite, routes!(business_accounts::delete)),
+        (AccountsRead, routes!(departments::list)),
+        (AccountsWrite, routes!(departments::create)),
+        (AccountsRead, routes!(departments::get)),
+        (AccountsWrite, routes!(departments::rename)),
+        (AccountsWrite, routes!(departments::delete)),
+        (BillingRead, routes!(billing::statement)),
+        (BillingRead, routes!(billing::preview)),
+        (BillingRead, routes!(billing::ledger)),
+        (MessagesSend, routes!(media::delete)),
+        (ContactsWrite, routes!(contacts::import).layer(file)),
+        (ContactsRead, routes!(contacts::imports)),
+        (ContactsRead, routes!(contacts::progress)),
+        (ContactsRead, routes!(contacts::problems)),
+        (ContactsRead, routes!(contacts::export)),
+        (ContactsWrite, routes!(contacts::erase)),
+        (ContactsWrite, routes!(contacts::merge)),
+        (TemplatesWrite, routes!(templates::create)),
+        (TemplatesWrite, routes!(templates::change)),
         (TemplatesWrite, routes!(templates::submit)),
         (TemplatesWrite, routes!(templates::delete)),
-        (EventsRead, routes!(events::read)),
         (PluginsRead, routes!(plugins::list)),
         (PluginsWrite, routes!(plugins::upload).layer(upload)),
         (PluginsWrite, routes!(plugins::reorder)),
@@ -177,6 +186,7 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
         (EndpointsWrite, routes!(endpoints::delete)),
         (EndpointsWrite, routes!(endpoints::rotate_secret)),
         (EndpointsRead, routes!(endpoints::attempts)),
+        (EndpointsRead, routes!(endpoints::stats)),
         (EndpointsWrite, routes!(endpoints::test)),
         (EndpointsWrite, routes!(endpoints::resend)),
         (EndpointsRead, routes!(endpoints::resends)),
@@ -199,9 +209,13 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
     // About the caller alone: any valid key or token will do.
     let own = [routes!(me::get), routes!(me::set_password), routes!(me::log_out)];
     let mut api = OpenApiRouter::new();
-    for (scope, routes) in table {
-        let routes = openapi::guarded(Some(scope), routes);
-        api = api.routes(routes.layer(from_fn_with_state(scope, auth::require)));
+    let tables = [(narrowed, true), (whole_team, false)];
+    for (table, narrowed) in tables {
+        for (scope, routes) in table {
+            let needs = Needs { scope, narrowed };
+            let routes = openapi::guarded(Some(needs), routes);
+            api = api.routes(routes.layer(from_fn_with_state(needs, auth::require)));
+        }
     }
     for routes in own {
         api = api.routes(openapi::guarded(None, routes));

@@ -72,6 +72,11 @@ impl Account {
         }
     }
 
+    /// Whether it belongs to a department; empty for any.
+    pub fn is_of(&self, department_id: &str) -> bool {
+        department_id.is_empty() || self.department_id == department_id
+    }
+
     pub fn is_archived(&self) -> bool {
         self.archived_at > 0
     }

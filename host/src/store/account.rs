@@ -109,6 +109,18 @@ pub async fn list(
     search(conn, team_id, &in_use, after, limit).await
 }
 
+/// The account of a team, or of a department where one is named, that has only one in use.
+pub async fn only(
+    conn: &mut Conn,
+    team_id: &str,
+    department_id: &str,
+) -> sqlx::Result<Option<Account>> {
+    let department_id = department_id.to_owned();
+    let in_use = Filter { archived: Some(false), department_id, ..Filter::default() };
+    let mut found = search(conn, team_id, &in_use, "", 2).await?;
+    Ok(if found.len() == 1 { found.pop() } else { None })
+}
+
 /// Which accounts to list; what is absent or empty selects all.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {

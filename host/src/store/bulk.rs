@@ -3,6 +3,7 @@
 use sqlx::any::AnyRow;
 
 use super::Conn;
+use super::department::narrow;
 use super::sql::{Column, Sql, rows};
 use crate::model::{Millis, Status};
 
@@ -27,11 +28,14 @@ pub struct Bulk {
     pub revision: i64,
     pub due_at: Millis,
     pub created_at: Millis,
+    /// What was asked, where the caller gave an id of its own.
+    pub request_hash: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipient {
     pub number: i64,
+    /// A phone number or the id of a chat; empty: the person is forgotten.
     pub recipient: String,
     /// JSON
     pub variables: String,
@@ -54,6 +58,7 @@ fn from_row(row: &AnyRow) -> sqlx::Result<Bulk> {
         revision: row.int("revision")?,
         due_at: row.int("due_at")?,
         created_at: row.int("created_at")?,
+        request_hash: row.text("request_hash")?,
     })
 }
 
@@ -62,13 +67,14 @@ pub async fn insert(conn: &mut Conn, bulk: &Bulk) -> sqlx::Result<bool> {
     let added = rows(
         conn,
         "INSERT INTO bulk (id, team_id, account_id, client_id, content, options, pace, state, total, next_index, \
-         revision, due_at, created_at) VALUES",
+         revision, due_at, created_at, request_hash) VALUES",
         "ON CONFLICT DO NOTHING RETURNING id",
         std::slice::from_ref(bulk),
         |row, bulk| {
             row.text(&bulk.id).text(&bulk.team_id).text(&bulk.account_id).add(bulk.client_id.clone());
             row.text(&bulk.content).text(&bulk.options).add(bulk.pace).text(&bulk.state).add(bulk.total);
             row.add(bulk.next_index).add(bulk.revision).add(bulk.due_at).add(bulk.created_at);
+            row.text(&bulk.request_hash);
         },
     )
     .await?;
@@ -97,8 +103,12 @@ pub async fn insert_recipients(
     Ok(())
 }
 
+/// Those of an account that is deleted go with it, and nobody sees them until then.
+const OF_TEAM: &str = "SELECT * FROM bulk WHERE account_id NOT IN \
+                       (SELECT id FROM account WHERE deleted_at > 0) AND team_id = ";
+
 pub async fn get(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Option<Bulk>> {
-    let mut sql = Sql::new("SELECT * FROM bulk WHERE team_id = ");
+    let mut sql = Sql::new(OF_TEAM);
     sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
     sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
 }
@@ -113,15 +123,26 @@ pub async fn by_client_id(
     sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
 }
 
-/// A team's bulk sends, newest first, older than the one with id `before` where it is not empty.
+/// Those of an account that still have recipients to come.
+pub async fn unfinished(conn: &mut Conn, account_id: &str) -> sqlx::Result<Vec<Bulk>> {
+    let mut sql =
+        Sql::new("SELECT * FROM bulk WHERE state IN ('running', 'paused') AND account_id = ");
+    sql.bind(account_id.to_owned());
+    sql.fetch(conn).await?.iter().map(from_row).collect()
+}
+
+/// A team's bulk sends (of a department's accounts where one is named), newest first, older than the
+/// one with id `before` where it is not empty.
 pub async fn list(
     conn: &mut Conn,
     team_id: &str,
+    department_id: &str,
     before: &str,
     limit: i64,
 ) -> sqlx::Result<Vec<Bulk>> {
-    let mut sql = Sql::new("SELECT * FROM bulk WHERE team_id = ");
+    let mut sql = Sql::new(OF_TEAM);
     sql.bind(team_id.to_owned());
+    narrow(&mut sql, "account_id", team_id, department_id);
     if !before.is_empty() {
         sql.push(" AND id < ").bind(before.to_owned());
     }
@@ -177,6 +198,21 @@ pub async fn set_progress(conn: &mut Conn, bulk: &Bulk) -> sqlx::Result<()> {
     let mut sql = Sql::new("UPDATE bulk SET state = ");
     sql.bind(bulk.state.clone()).push(", next_index = ").bind(bulk.next_index);
     sql.push(", revision = ").bind(bulk.revision).push(" WHERE id = ").bind(bulk.id.clone());
+    sql.execute(conn).await?;
+    Ok(())
+}
+
+/// The account sends nothing more: its bulk sends that are not over are cancelled, with their jobs.
+pub async fn cancel_all(conn: &mut Conn, account_id: &str) -> sqlx::Result<()> {
+    let mut sql = Sql::new(
+        "UPDATE bulk SET state = 'cancelled', revision = revision + 1 WHERE state IN ('running', 'paused') \
+         AND account_id = ",
+    );
+    sql.bind(account_id.to_owned());
+    sql.execute(conn).await?;
+    let mut sql =
+        Sql::new("DELETE FROM job WHERE kind = 'bulk' AND head IN (0, 1) AND account_id = ");
+    sql.bind(account_id.to_owned());
     sql.execute(conn).await?;
     Ok(())
 }

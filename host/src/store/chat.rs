@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use sqlx::any::AnyRow;
 
+use super::department::narrow;
 use super::sql::{Column, Sql, rows, with_list};
-use super::{Conn, merge};
+use super::{Conn, forget, merge};
 use crate::model::{Chat, Millis};
 
 pub(super) const CHATS: &str = "SELECT chat.*, contact.blocked AS blocked FROM chat \
@@ -86,10 +87,29 @@ pub async fn touch(conn: &mut Conn, touches: &[Touch]) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// One chat; an id from before a merge finds what it is now.
+/// Messages left: move the times on. Nothing else changes, and an archived chat stays away. One entry
+/// per chat, please.
+pub async fn note_sent(conn: &mut Conn, sent: &[(&str, Millis)]) -> sqlx::Result<()> {
+    rows(
+        conn,
+        "UPDATE chat SET last_message_at = v.column2 FROM (VALUES",
+        ") AS v WHERE chat.id = v.column1 AND chat.last_message_at < v.column2",
+        sent,
+        |row, (chat_id, at)| {
+            row.text(*chat_id).add(*at);
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+/// One chat that is shown; an id from before a merge finds what it is now.
 pub async fn get(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Option<Chat>> {
     let found = by_ids(conn, &[id.to_owned()]).await?.remove(id);
-    Ok(found.filter(|chat| chat.team_id == team_id))
+    let Some(chat) = found.filter(|chat| chat.team_id == team_id) else { return Ok(None) };
+    let mut sql = Sql::new("SELECT id FROM chat WHERE id = ");
+    sql.bind(chat.id.clone()).push(&forget::shown("chat"));
+    Ok(sql.fetch_one(conn).await?.map(|_| chat))
 }
 
 /// The chat of an account with a contact.
@@ -152,11 +172,8 @@ pub async fn list(
     sql.push(" WHERE contact.erased = 0 AND chat.team_id = ").bind(team_id.to_owned());
     sql.push(" AND chat.id > ").bind(after.to_owned());
     sql.push(" AND chat.account_id IN (SELECT id FROM account WHERE deleted_at = 0 AND team_id = ");
-    sql.bind(team_id.to_owned());
-    if !filter.department_id.is_empty() {
-        sql.push(" AND department_id = ").bind(filter.department_id.clone());
-    }
-    sql.push(")");
+    sql.bind(team_id.to_owned()).push(")");
+    narrow(&mut sql, "chat.account_id", team_id, &filter.department_id);
     let texts = [
         ("chat.account_id", &filter.account_id),
         ("chat.contact_id", &filter.contact_id),
@@ -221,12 +238,25 @@ pub async fn mark_read(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result
     Ok(())
 }
 
-/// When each of these contacts last wrote or was written to, on any account.
+/// When each of these contacts last wrote or was written to, on any account, or on those of a
+/// department where one is named.
 pub async fn last_message_at(
     conn: &mut Conn,
+    team_id: &str,
+    department_id: &str,
     contact_ids: &[String],
 ) -> sqlx::Result<HashMap<String, Millis>> {
-    let head = "SELECT contact_id, MAX(last_message_at) AS last FROM chat WHERE contact_id IN";
-    let found = with_list(conn, head, contact_ids, "GROUP BY contact_id").await?;
-    found.iter().map(|row| Ok((row.text("contact_id")?, row.int("last")?))).collect()
+    let mut last = HashMap::new();
+    for part in contact_ids.chunks(512) {
+        let mut sql = Sql::new(
+            "SELECT contact_id, MAX(last_message_at) AS last FROM chat WHERE contact_id IN ",
+        );
+        sql.bind_list(part);
+        narrow(&mut sql, "account_id", team_id, department_id);
+        sql.push(&forget::shown("chat")).push(" GROUP BY contact_id");
+        for row in sql.fetch(conn).await? {
+            last.insert(row.text("contact_id")?, row.int("last")?);
+        }
+    }
+    Ok(last)
 }

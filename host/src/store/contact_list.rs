@@ -1,9 +1,10 @@
 //! Lists of contacts, narrowed by what a team looks for.
 
 use super::contact::{from_row, tags};
+use super::department::narrow;
 use super::sql::Sql;
-use super::{Conn, message};
-use crate::model::{Contact, Message, OptIn};
+use super::{Conn, forget};
+use crate::model::{Contact, OptIn};
 
 /// Which contacts to list; what is absent does not matter.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +22,8 @@ pub struct Filter {
     pub assigned: Option<String>,
     pub unread: Option<bool>,
     pub archived: Option<bool>,
+    /// Only its chats count for the last three; empty: any.
+    pub department_id: String,
 }
 
 /// A team's contacts in order of id, with their tags, after the one with id `after`.
@@ -34,7 +37,7 @@ pub async fn list(
     let mut sql = Sql::new("SELECT * FROM contact WHERE erased = 0 AND team_id = ");
     sql.bind(team_id.to_owned()).push(" AND id > ").bind(after.to_owned());
     by_itself(&mut sql, team_id, filter);
-    by_chats(&mut sql, filter);
+    by_chats(&mut sql, team_id, filter);
     sql.push(" ORDER BY id LIMIT ").bind(limit);
     let mut contacts =
         sql.fetch(conn).await?.iter().map(from_row).collect::<sqlx::Result<Vec<_>>>()?;
@@ -74,14 +77,15 @@ fn by_itself(sql: &mut Sql, team_id: &str, filter: &Filter) {
     }
 }
 
-fn by_chats(sql: &mut Sql, filter: &Filter) {
+fn by_chats(sql: &mut Sql, team_id: &str, filter: &Filter) {
     let mut some = |condition: &str, value: Option<String>| {
         sql.push(" AND EXISTS (SELECT 1 FROM chat WHERE chat.contact_id = contact.id AND ");
         sql.push(condition);
         if let Some(value) = value {
             sql.bind(value);
         }
-        sql.push(")");
+        narrow(sql, "chat.account_id", team_id, &filter.department_id);
+        sql.push(&forget::shown("chat")).push(")");
     };
     if let Some(who) = &filter.assigned {
         some("chat.assigned = ", Some(who.clone()));
@@ -97,23 +101,4 @@ fn by_chats(sql: &mut Sql, filter: &Filter) {
 /// A text after all that begin so, and before what follows them: by bytes, as both databases sort.
 fn after_prefix(prefix: &str) -> String {
     format!("{prefix}\u{10FFFF}")
-}
-
-/// The notes in a contact's chats, newest first, older than the note `before` where it is not empty.
-pub async fn notes(
-    conn: &mut Conn,
-    team_id: &str,
-    contact_id: &str,
-    before: &str,
-    limit: i64,
-) -> sqlx::Result<Vec<Message>> {
-    let mut sql = Sql::new("SELECT * FROM message WHERE status = 'note' AND team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND chat_id IN (SELECT id FROM chat WHERE contact_id = ");
-    sql.bind(contact_id.to_owned()).push(")");
-    if !before.is_empty() {
-        sql.push(" AND place < (SELECT place FROM message AS mark WHERE mark.id = ");
-        sql.bind(before.to_owned()).push(" AND mark.team_id = ").bind(team_id.to_owned()).push(")");
-    }
-    sql.push(" ORDER BY place DESC LIMIT ").bind(limit);
-    sql.fetch(conn).await?.iter().map(message::from_row).collect()
 }

@@ -2,8 +2,8 @@
 
 use sqlx::any::AnyRow;
 
-use super::Conn;
 use super::sql::{Column, Sql, rows};
+use super::{Conn, event};
 use crate::model::Millis;
 
 /// An event that one install gave up, or was given up for it.
@@ -62,9 +62,17 @@ pub async fn insert(conn: &mut Conn, letters: &[DeadLetter]) -> sqlx::Result<()>
     Ok(())
 }
 
+/// Those of events that nobody sees any more are left out.
+fn shown() -> String {
+    format!(
+        " AND NOT EXISTS (SELECT 1 FROM event WHERE event.id = dead_letter.event_id AND NOT (TRUE{}))",
+        event::shown()
+    )
+}
+
 pub async fn get(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Option<DeadLetter>> {
     let mut sql = Sql::new("SELECT * FROM dead_letter WHERE team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
+    sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned()).push(&shown());
     sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
 }
 
@@ -77,7 +85,7 @@ pub async fn list(
     limit: i64,
 ) -> sqlx::Result<Vec<DeadLetter>> {
     let mut sql = Sql::new("SELECT * FROM dead_letter WHERE team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND id > ").bind(after.to_owned());
+    sql.bind(team_id.to_owned()).push(" AND id > ").bind(after.to_owned()).push(&shown());
     if let Some(install_id) = install_id {
         sql.push(" AND install_id = ").bind(install_id.to_owned());
     }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use sqlx::any::AnyRow;
 
-use super::Conn;
+use super::department::narrow;
 use super::sql::{Column, Sql, rows, with_list};
+use super::{Conn, forget};
 use crate::model::{Event, Millis};
 
 fn from_row(row: &AnyRow) -> sqlx::Result<Event> {
@@ -48,8 +49,19 @@ pub async fn by_ids(conn: &mut Conn, ids: &[String]) -> sqlx::Result<HashMap<Str
 
 pub async fn get(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Option<Event>> {
     let mut sql = Sql::new("SELECT * FROM event WHERE team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
+    sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned()).push(&shown());
     sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
+}
+
+/// What readers of the stream do not see any more is left out; that an account is gone is told. Events
+/// from before a merge keep the id that their contact had then.
+pub(super) fn shown() -> String {
+    format!(
+        " AND (event.kind = 'account.deleted' OR (TRUE{})) AND event.contact_id NOT IN \
+         (SELECT contact_merged.id FROM contact JOIN contact_merged \
+         ON contact_merged.contact_id = contact.id WHERE contact.erased = 1)",
+        forget::shown("event")
+    )
 }
 
 /// What a reader of the stream wants to see.
@@ -59,6 +71,8 @@ pub struct Interest {
     pub names: Vec<String>,
     /// An account's id; empty for all, and for what has no account.
     pub account_id: String,
+    /// A department: the events of its accounts; empty for all, and for what has no account.
+    pub department_id: String,
 }
 
 /// A team's events after a cursor that are of interest, in order.
@@ -71,9 +85,11 @@ pub async fn matching(
 ) -> sqlx::Result<Vec<Event>> {
     let mut sql = Sql::new("SELECT * FROM event WHERE team_id = ");
     sql.bind(team_id.to_owned()).push(" AND cursor > ").bind(cursor);
+    sql.push(&shown());
     if !interest.account_id.is_empty() {
         sql.push(" AND account_id = ").bind(interest.account_id.clone());
     }
+    narrow(&mut sql, "account_id", team_id, &interest.department_id);
     if !interest.names.is_empty() {
         let (kinds, names): (Vec<&String>, Vec<&String>) =
             interest.names.iter().partition(|name| name.ends_with(".*"));
@@ -100,6 +116,7 @@ pub async fn after(
     sql.bind(team_id.to_owned())
         .push(" AND cursor > ")
         .bind(cursor)
+        .push(&shown())
         .push(" ORDER BY cursor LIMIT ")
         .bind(limit);
     sql.fetch(conn).await?.iter().map(from_row).collect()

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::message::NewMessage;
+use super::message::{self, NewMessage};
 use super::sql::{Column, Sql, rows, with_list};
-use super::{Conn, search};
+use super::{Conn, media, search};
 use crate::model::{Millis, Past};
 
 /// The place of a past message: by its time, and before every place that a team's counter gives.
@@ -21,7 +21,7 @@ pub async fn insert(conn: &mut Conn, past: &[NewMessage]) -> sqlx::Result<HashSe
         conn,
         "INSERT INTO message (id, team_id, account_id, chat_id, contact_id, place, direction, content, status, rank, \
          provider_id, reply_to, due_at, created_at, sent_at, error_code, error_message, possible_duplicate, depth, \
-         options, cancel_if_replied, opt_out_notice, synced) VALUES",
+         options, cancel_if_replied, opt_out_notice, synced, media_id) VALUES",
         "ON CONFLICT DO NOTHING RETURNING id",
         past,
         |row, NewMessage { message: m, place, .. }| {
@@ -30,13 +30,15 @@ pub async fn insert(conn: &mut Conn, past: &[NewMessage]) -> sqlx::Result<HashSe
             row.text(serde_json::to_string(&m.content).unwrap_or_default()).text(m.status.as_str());
             row.add(m.status.rank()).text(&m.provider_id).text("").add(m.due_at).add(m.created_at);
             row.add(m.sent_at).text("").text("").truth(false).add(0_i64).text("{}").truth(false);
-            row.truth(false).truth(true);
+            row.truth(false).truth(true).text(message::file_of(&m.content));
         },
     )
     .await?;
     let added: HashSet<String> =
         returned.iter().map(|row| row.text("id")).collect::<sqlx::Result<_>>()?;
-    search::add(conn, past.iter().filter(|new| added.contains(&new.message.id))).await?;
+    let new = || past.iter().filter(|new| added.contains(&new.message.id));
+    search::add(conn, new()).await?;
+    media::name(conn, new().map(|new| &new.message)).await?;
     Ok(added)
 }
 

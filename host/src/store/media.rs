@@ -3,8 +3,9 @@
 use sqlx::any::AnyRow;
 
 use super::Conn;
+use super::department::narrow;
 use super::sql::{Column, Sql, rows, with_list};
-use crate::model::{Millis, StoredFile};
+use crate::model::{Message, Millis, StoredFile};
 
 /// The origin of a file that a plugin made.
 pub const PLUGIN: &str = "plugin";
@@ -24,6 +25,8 @@ pub struct MediaRow {
     pub created_at: Millis,
     /// 0: no message has named it.
     pub used_at: Millis,
+    /// The department whose key uploaded it; empty for the whole team.
+    pub department_id: String,
 }
 
 fn from_row(row: &AnyRow) -> sqlx::Result<MediaRow> {
@@ -37,17 +40,19 @@ fn from_row(row: &AnyRow) -> sqlx::Result<MediaRow> {
         origin: row.text("origin")?,
         created_at: row.int("created_at")?,
         used_at: row.int("used_at")?,
+        department_id: row.text("department_id")?,
     })
 }
 
 /// Note that the bytes of a file are on their way: whatever becomes of them, they are known.
 pub async fn announce(conn: &mut Conn, media: &MediaRow) -> sqlx::Result<()> {
     let mut sql = Sql::new(
-        "INSERT INTO media (id, team_id, mime_type, filename, size, hash, origin, ready, created_at, used_at) VALUES (",
+        "INSERT INTO media (id, team_id, mime_type, filename, size, hash, origin, ready, created_at, used_at, department_id) VALUES (",
     );
     sql.bind(media.id.clone()).push(", ").bind(media.team_id.clone()).push(", ");
     sql.bind(media.mime_type.clone()).push(", ").bind(media.filename.clone()).push(", 0, '', ");
-    sql.bind(media.origin.clone()).push(", 0, ").bind(media.created_at).push(", 0)");
+    sql.bind(media.origin.clone()).push(", 0, ").bind(media.created_at).push(", 0, ");
+    sql.bind(media.department_id.clone()).push(")");
     sql.execute(conn).await?;
     Ok(())
 }
@@ -95,6 +100,41 @@ pub async fn get(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Optio
     sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
 }
 
+/// Note which files these messages name, by their accounts.
+pub async fn name<'a>(
+    conn: &mut Conn,
+    messages: impl Iterator<Item = &'a Message>,
+) -> sqlx::Result<()> {
+    let pair = |message: &'a Message| {
+        let id = message.content.media()?.id.as_deref()?;
+        Some((id, message.account_id.as_str()))
+    };
+    let named: Vec<(&str, &str)> = messages.filter_map(pair).collect();
+    rows(
+        conn,
+        "INSERT INTO media_account (media_id, account_id) VALUES",
+        "ON CONFLICT DO NOTHING",
+        &named,
+        |row, (media_id, account_id)| {
+            row.text(*media_id).text(*account_id);
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+/// Whether a file is a department's: its key uploaded it, or a message of one of its accounts names it.
+pub async fn is_of(conn: &mut Conn, media: &MediaRow, department_id: &str) -> sqlx::Result<bool> {
+    if media.department_id == department_id {
+        return Ok(true);
+    }
+    let mut sql = Sql::new("SELECT 1 AS named FROM media_account WHERE media_id = ");
+    sql.bind(media.id.clone());
+    narrow(&mut sql, "account_id", &media.team_id, department_id);
+    sql.push(" LIMIT 1");
+    Ok(sql.fetch_one(conn).await?.is_some())
+}
+
 /// Messages name these files of a team.
 pub async fn touch(
     conn: &mut Conn,
@@ -107,15 +147,15 @@ pub async fn touch(
     }
     for part in ids.chunks(512) {
         let mut sql = Sql::new("UPDATE media SET used_at = ");
-        sql.bind(now).push(" WHERE team_id = ").bind(team_id.to_owned());
+        sql.bind(now).push(" WHERE ready = 1 AND team_id = ").bind(team_id.to_owned());
         sql.push(" AND id IN ").bind_list(part);
         sql.execute(conn).await?;
     }
     Ok(())
 }
 
-/// Files that no message named since `old`, those whose bytes never came, and those of plugins' calls
-/// that began before `abandoned` and came to nothing.
+/// Files stored before `old` that no message ever named, those whose bytes never came, those whose
+/// messages are gone, and those of plugins' calls that began before `abandoned` and came to nothing.
 pub async fn unused(
     conn: &mut Conn,
     old: Millis,
@@ -138,6 +178,7 @@ pub async fn of_team(conn: &mut Conn, team_id: &str, limit: i64) -> sqlx::Result
 
 /// Forget files; their bytes go next.
 pub async fn delete(conn: &mut Conn, ids: &[String]) -> sqlx::Result<()> {
+    with_list(conn, "DELETE FROM media_account WHERE media_id IN", ids, "").await?;
     with_list(conn, "DELETE FROM media WHERE id IN", ids, "").await?;
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use sqlx::any::AnyRow;
 
-use super::Conn;
 use super::sql::{Column, Sql, rows};
+use super::{Conn, event};
 use crate::model::Millis;
 
 /// A line that a plugin logged.
@@ -62,6 +62,10 @@ pub async fn logs(
 ) -> sqlx::Result<Vec<LogRow>> {
     let mut sql = Sql::new("SELECT * FROM plugin_log WHERE team_id = ");
     sql.bind(team_id.to_owned()).push(" AND install_id = ").bind(install_id.to_owned());
+    sql.push(&format!(
+        " AND NOT EXISTS (SELECT 1 FROM event WHERE event.id = plugin_log.event_id AND NOT (TRUE{}))",
+        event::shown()
+    ));
     sql.push(" AND id > ").bind(after.to_owned()).push(" ORDER BY id LIMIT ").bind(limit);
     let found = sql.fetch(conn).await?;
     found

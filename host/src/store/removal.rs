@@ -1,17 +1,20 @@
 //! The data of an account, taken away set by set. What is asked to remove nothing more says 0.
 //!
-//! A table that grows to speak of chats or messages has its part here.
+//! A table that grows to speak of accounts has its part here; one that speaks of chats, messages or
+//! events in [`super::forget`].
 
-use sqlx::any::AnyRow;
+use super::Conn;
+use super::forget::{self, texts};
+use super::sql::{Column, Sql};
+use crate::model::Account;
 
-use super::sql::{Column, Sql, with_list};
-use super::{Conn, search};
-
-/// Signs on their way out, and statuses that matched nothing.
+/// Sends, signs and statuses that wait: nothing leaves, and nothing is heard of it. Its chats' lanes
+/// are empty then.
 pub async fn signals(conn: &mut Conn, account_id: &str) -> sqlx::Result<u64> {
-    let mut sql =
-        Sql::new("DELETE FROM job WHERE kind IN ('send', 'status') AND head = 1 AND account_id = ");
-    sql.bind(account_id.to_owned()).push(" AND subject_id = ''");
+    let head =
+        "DELETE FROM job WHERE kind IN ('send', 'status') AND head IN (0, 1) AND account_id = ";
+    let mut sql = Sql::new(head);
+    sql.bind(account_id.to_owned());
     sql.execute(conn).await
 }
 
@@ -31,16 +34,7 @@ pub async fn messages(
     });
     sql.push(" LIMIT ").bind(limit);
     let ids = texts(&sql.fetch(conn).await?, "id")?;
-    // Messages have no jobs but sends.
-    let head = "DELETE FROM job WHERE subject_id IN";
-    let lanes = texts(&with_list(conn, head, &ids, "RETURNING lane").await?, "lane")?;
-    search::forget(conn, &ids).await?;
-    with_list(conn, "DELETE FROM message WHERE id IN", &ids, "").await?;
-    Ok((ids.len() as u64, lanes))
-}
-
-fn texts(rows: &[AnyRow], column: &str) -> sqlx::Result<Vec<String>> {
-    rows.iter().map(|row| row.text(column)).collect()
+    Ok((ids.len() as u64, forget::messages(conn, &ids).await?))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,40 +44,31 @@ pub enum Messages {
     All,
 }
 
-/// Chats without messages: those that came with a history, or all.
+/// Chats without messages, with all that is kept for them: those that came with a history, or all.
 pub async fn chats(
     conn: &mut Conn,
-    account_id: &str,
+    account: &Account,
     synced_only: bool,
     limit: i64,
 ) -> sqlx::Result<u64> {
-    let mut sql = Sql::new("DELETE FROM chat WHERE id IN (SELECT id FROM chat WHERE account_id = ");
-    sql.bind(account_id.to_owned());
+    let mut sql = Sql::new("SELECT id FROM chat WHERE account_id = ");
+    sql.bind(account.id.clone());
     sql.push(" AND NOT EXISTS (SELECT 1 FROM message WHERE message.chat_id = chat.id)");
     if synced_only {
         sql.push(" AND synced = 1");
     }
-    sql.push(" LIMIT ").bind(limit).push(")");
-    sql.execute(conn).await
+    sql.push(" LIMIT ").bind(limit);
+    let ids = texts(&sql.fetch(conn).await?, "id")?;
+    forget::chats(conn, &account.team_id, &ids).await?;
+    Ok(ids.len() as u64)
 }
 
-/// What plugins kept for an account and its chats: values, and timers.
-pub async fn plugin_data(conn: &mut Conn, account_id: &str, limit: i64) -> sqlx::Result<u64> {
-    let mut gone = 0;
-    for head in [
-        "DELETE FROM state WHERE scope = 'account' AND scope_id = ",
-        "DELETE FROM timer WHERE account_id = ",
-    ] {
-        let mut sql = Sql::new(head);
-        sql.bind(account_id.to_owned());
-        gone += sql.execute(conn).await?;
-    }
-    let mut sql = Sql::new(
-        "DELETE FROM state WHERE scope = 'chat' AND scope_id IN (SELECT chat.id FROM chat \
-         JOIN state AS kept ON kept.scope = 'chat' AND kept.scope_id = chat.id WHERE chat.account_id = ",
-    );
-    sql.bind(account_id.to_owned()).push(" LIMIT ").bind(limit).push(")");
-    Ok(gone + sql.execute(conn).await?)
+/// What plugins kept for an account: values, and timers.
+pub async fn plugin_data(conn: &mut Conn, account: &Account) -> sqlx::Result<u64> {
+    let gone = forget::timers(conn, "account_id", &account.id).await?;
+    forget::plugin_data(conn, &account.team_id, "account", std::slice::from_ref(&account.id))
+        .await?;
+    Ok(gone)
 }
 
 /// The facts that speak of an account, with the jobs that carry them and the dead letters of them,
@@ -102,11 +87,7 @@ pub async fn events(
     sql.bind(last).push(" AND account_id = ").bind(account_id.to_owned());
     sql.push(" AND kind <> 'account.deleted'");
     let ids = texts(&sql.fetch(conn).await?, "id")?;
-    let head = "DELETE FROM job WHERE subject_id IN";
-    let lanes = texts(&with_list(conn, head, &ids, "RETURNING lane").await?, "lane")?;
-    with_list(conn, "DELETE FROM dead_letter WHERE event_id IN", &ids, "").await?;
-    with_list(conn, "DELETE FROM event WHERE id IN", &ids, "").await?;
-    Ok(lanes)
+    forget::events(conn, &ids).await
 }
 
 /// One bulk send, with its recipients and the job that goes on with it.
@@ -127,11 +108,16 @@ pub async fn bulk(conn: &mut Conn, account_id: &str) -> sqlx::Result<u64> {
     Ok(1)
 }
 
-/// What counts its messages.
+/// What counts its messages, and which files they named.
 pub async fn usage(conn: &mut Conn, account_id: &str) -> sqlx::Result<u64> {
-    let mut sql = Sql::new("DELETE FROM account_day WHERE account_id = ");
-    sql.bind(account_id.to_owned());
-    sql.execute(conn).await?;
+    for head in [
+        "DELETE FROM account_day WHERE account_id = ",
+        "DELETE FROM media_account WHERE account_id = ",
+    ] {
+        let mut sql = Sql::new(head);
+        sql.bind(account_id.to_owned());
+        sql.execute(conn).await?;
+    }
     let mut sql = Sql::new("DELETE FROM usage_period WHERE account_id = ");
     sql.bind(account_id.to_owned());
     sql.execute(conn).await

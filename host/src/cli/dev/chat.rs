@@ -68,8 +68,10 @@ impl Chat {
     }
 
     pub fn welcome(&mut self, url: &str, path: &Path) {
+        let built = path.extension().is_some_and(|extension| extension == "wasm");
+        let doing = if built { "Loading" } else { "Building" };
         self.screen.print(&format!(
-            "Building {}. Then write as a customer here, or open {url}/sandbox.\n\
+            "{doing} {}. Then write as a customer here, or open {url}/sandbox.\n\
              /help says what else; Ctrl-C ends it.",
             path.display()
         ));

@@ -15,13 +15,14 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::rules::quota;
 use super::{House, record};
 use crate::model::{
     Account, AccountSettings, AccountState, Event, EventKind, Health, JobKind, LedgerKind, Removal,
     Tier,
 };
 use crate::store::group::Kind;
-use crate::store::{Tx, account, group, job, team};
+use crate::store::{Tx, account, bulk, group, job, team};
 
 pub use history::sync;
 pub use pulse::Pulses;
@@ -72,6 +73,11 @@ async fn of_team(tx: &mut Tx, team_id: &str, id: &str) -> Result<Account, Accoun
     found.ok_or_else(|| AccountError::NotFound { what: "account", id: id.to_owned() })
 }
 
+/// The account, where it is not archived.
+pub fn in_use(account: Account) -> Result<Account, AccountError> {
+    if account.is_archived() { Err(AccountError::Archived) } else { Ok(account) }
+}
+
 /// Buy an account.
 pub async fn buy(house: &House, mut account: Account) -> Result<Account, AccountError> {
     let (mut tx, _) = begin(house, &account.team_id).await?;
@@ -114,6 +120,9 @@ pub async fn change(
         change_tier(house, &mut tx, &mut account, tier).await?;
     }
     account::update(&mut tx, &account).await?;
+    if account.tier != before.tier {
+        quota::tier_changed(house, &mut tx, &account).await?;
+    }
     house.commit(tx).await?;
     Ok(account)
 }
@@ -176,6 +185,7 @@ pub async fn archive(house: &House, team_id: &str, id: &str) -> Result<Account, 
     let (now, was) = (house.clock.now(), account.state);
     ledger::end(house, &mut tx, &account, LedgerKind::Archive).await?;
     remove(house, &mut tx, &mut account, Removal::Archive).await?;
+    bulk::cancel_all(&mut tx, id).await?;
     (account.archived_at, account.paid_until) = (now, Account::ENDED);
     account::update(&mut tx, &account).await?;
     let reason = "archived";
@@ -221,6 +231,7 @@ pub async fn delete(house: &House, team_id: &str, id: &str) -> Result<(), Accoun
     let mut account = of_team(&mut tx, team_id, id).await?;
     ledger::end(house, &mut tx, &account, LedgerKind::Delete).await?;
     remove(house, &mut tx, &mut account, Removal::All).await?;
+    bulk::cancel_all(&mut tx, id).await?;
     account::set_state(&mut tx, id, AccountState::Close, "deleted", None).await?;
     (account.deleted_at, account.paid_until) = (house.clock.now(), Account::ENDED);
     account::update(&mut tx, &account).await?;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::flow::House;
-use crate::model::{JobKind, Removal};
+use crate::flow::media::{self, DOOMED};
+use crate::model::{Account, JobKind, Removal};
 use crate::store::job::{Job, Wanted};
 use crate::store::removal::{self, Messages};
 use crate::store::{Conn, account, conversation, event, job, team};
@@ -40,6 +41,8 @@ pub async fn step(house: &House) -> anyhow::Result<bool> {
 
 /// One set, and the job goes back to the table, or is done.
 async fn set(house: &House, job: &Job) -> anyhow::Result<()> {
+    // The files of messages that went before: a set that removes nothing more leaves none.
+    media::sweep(house, DOOMED).await?;
     let mut tx = house.store.begin().await?;
     team::draw(&mut tx, &BTreeMap::from([(job.team_id.clone(), 1)])).await?;
     // Settle first: who lost the claim removes nothing.
@@ -49,7 +52,7 @@ async fn set(house: &House, job: &Job) -> anyhow::Result<()> {
     let what: Removal = job.stage.parse().map_err(anyhow::Error::msg)?;
     let account = account::being_removed(&mut tx, &job.subject_id).await?;
     let (gone, mut lanes) = match &account {
-        Some(account) => take(&mut tx, &account.id, what).await?,
+        Some(account) => take(&mut tx, account, what).await?,
         None => (0, Vec::new()),
     };
     let mut job = job.clone();
@@ -80,9 +83,14 @@ async fn walk(conn: &mut Conn, job: &mut Job, lanes: &mut Vec<String>) -> anyhow
     Ok(false)
 }
 
-/// What goes before what it stands on: jobs, messages, chats. Gives how many rows went, and lanes.
-async fn take(conn: &mut Conn, id: &str, what: Removal) -> anyhow::Result<(u64, Vec<String>)> {
-    let all = what == Removal::All;
+/// What goes before what it stands on: jobs, messages, and chats at last. Gives how many rows went,
+/// and lanes.
+async fn take(
+    conn: &mut Conn,
+    account: &Account,
+    what: Removal,
+) -> anyhow::Result<(u64, Vec<String>)> {
+    let (id, all) = (account.id.as_str(), what == Removal::All);
     let which = match what {
         Removal::Nothing => return Ok((0, Vec::new())),
         Removal::Synced => Messages::Synced,
@@ -94,11 +102,13 @@ async fn take(conn: &mut Conn, id: &str, what: Removal) -> anyhow::Result<(u64, 
         gone += removal::signals(conn, id).await?;
     }
     if all {
-        gone += removal::plugin_data(conn, id, SET).await?;
+        gone += removal::plugin_data(conn, account).await?;
         gone += removal::bulk(conn, id).await?;
         gone += removal::usage(conn, id).await?;
         conversation::anonymise(conn, &[id.to_owned()]).await?;
     }
-    gone += removal::chats(conn, id, what == Removal::Synced, SET).await?;
+    if gone == 0 {
+        gone += removal::chats(conn, account, what == Removal::Synced, SET).await?;
+    }
     Ok((gone, lanes))
 }

@@ -265,6 +265,7 @@ impl Rows {
                     && opts_out(outcome, &event.contact_id),
                 strict: false,
                 bulk: String::new(),
+                request_hash: String::new(),
             }),
             Effect::KeepFile(file) => self.files.push((event.team_id.clone(), file.clone())),
             Effect::MarkRead { message_id } => {

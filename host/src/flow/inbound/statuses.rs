@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::Door;
 use crate::flow::{House, record};
-use crate::model::{Account, Direction, Inbound, InboundStatus, JobKind, Message};
+use crate::model::{Account, Direction, Inbound, InboundStatus, JobKind, Message, Millis, Status};
 use crate::store::job::{Job, Wanted};
 use crate::store::message::Forward;
 use crate::store::team::{self, Numbers};
-use crate::store::{Conn, job, message};
+use crate::store::{Conn, chat, job, message};
 
 /// A status that matches nothing is tried this often, a little later each time; it may speak of a
 /// message whose send we have not committed yet, or of one that the phone itself sent.
@@ -30,6 +30,7 @@ pub async fn store(
     let mut moves: BTreeMap<String, Forward> = BTreeMap::new();
     let mut vouched = Vec::new();
     let mut unmatched = Vec::new();
+    let mut left: BTreeMap<String, Millis> = BTreeMap::new();
     for (account, item) in items {
         let Some(message) = known.find(account, item) else {
             unmatched.push(waiting(house, account, item)?);
@@ -43,10 +44,17 @@ pub async fn store(
         }
         message.status = item.status;
         let step = forward(item, message);
+        // A send in doubt that arrived: nobody else says when it left.
+        if message.sent_at.is_none() && item.status != Status::Error {
+            let at = left.entry(message.chat_id.clone()).or_default();
+            *at = item.at.max(*at);
+        }
         events.push(record::status(house, message, &step, item.at, numbers.next(&account.team_id)));
         moves.insert(message.id.clone(), step);
     }
     message::forward(conn, &moves.into_values().collect::<Vec<_>>()).await?;
+    let left: Vec<(&str, Millis)> = left.iter().map(|(chat, at)| (chat.as_str(), *at)).collect();
+    chat::note_sent(conn, &left).await?;
     job::insert(conn, &unmatched).await?;
     // Whoever carries our id back has the message: a send in doubt is settled by it.
     let mut lanes = job::settle_doubt(conn, &vouched).await?;

@@ -43,7 +43,7 @@ pub async fn prepare(
     let kind = message.content.kind();
     let Some(media) = message.content.media_mut() else { return Ok(Ok(())) };
     let row = match (&media.id, &media.url) {
-        (Some(id), _) => match super::describe(house, &message.team_id, id).await? {
+        (Some(id), _) => match super::describe(house, &message.team_id, "", id).await? {
             Some(row) => row,
             None => return Ok(Err(MediaError::NotFound(id.clone()))),
         },
@@ -66,7 +66,7 @@ pub async fn prepare(
         media.mime_type = Some(row.mime_type.clone());
         media.url = media.url.take().filter(|url| !url.starts_with("data:"));
         let mut tx = house.store.begin().await?;
-        messages::set_content(&mut tx, &message.id, &message.content).await?;
+        messages::set_content(&mut tx, message).await?;
         house.commit(tx).await?;
     }
     Ok(Ok(()))
@@ -184,6 +184,7 @@ fn new(
         origin,
         limit: kind::types_of(&house.config.media, kind).map_or(0, |setting| setting.max),
         used: true,
+        department_id: String::new(),
     }
 }
 

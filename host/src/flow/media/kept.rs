@@ -26,6 +26,7 @@ pub async fn write_new(
         filename: file.filename,
         origin: rows::PLUGIN,
         used: false,
+        department_id: String::new(),
     };
     let pieces = stream::iter([Ok(file.bytes)]);
     Ok(match write(house, file.id, new, pieces.boxed()).await {

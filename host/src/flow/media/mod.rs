@@ -23,9 +23,8 @@ pub use kind::{fits, limit_for, types_of};
 
 use super::House;
 use crate::channel::SendError;
-use crate::model::{Content, Millis};
+use crate::model::{Content, Message, Millis};
 use crate::store::media::{self as rows, MediaRow};
-use crate::store::message::NewMessage;
 use crate::store::{Conn, StoreError};
 
 /// Bytes as they come.
@@ -43,6 +42,8 @@ pub struct NewMedia {
     pub limit: u64,
     /// A message names it from the beginning.
     pub used: bool,
+    /// The department whose key uploads it; empty for the whole team.
+    pub department_id: String,
 }
 
 /// Why a file was not stored or fetched.
@@ -132,6 +133,7 @@ async fn write(
         origin: new.origin.to_owned(),
         created_at: now,
         used_at: if new.used { now } else { 0 },
+        department_id: new.department_id,
     };
     let mut tx = house.store.begin().await?;
     rows::announce(&mut tx, &row).await?;
@@ -182,13 +184,17 @@ async fn pour(
     Ok(())
 }
 
-/// What is known of a team's file.
+/// What is known of a team's file; of one department's where one is named.
 pub async fn describe(
     house: &House,
     team_id: &str,
+    department_id: &str,
     id: &str,
 ) -> Result<Option<MediaRow>, StoreError> {
-    rows::get(&mut *house.store.read().await?, team_id, id).await
+    let mut conn = house.store.read().await?;
+    let Some(row) = rows::get(&mut conn, team_id, id).await? else { return Ok(None) };
+    let seen = department_id.is_empty() || rows::is_of(&mut conn, &row, department_id).await?;
+    Ok(seen.then_some(row))
 }
 
 /// A team's file and its bytes from `start` up to before `end` (`None`: to the last).
@@ -201,7 +207,7 @@ pub async fn open(
     id: &str,
     range: Option<(u64, u64)>,
 ) -> Result<(MediaRow, Pieces), MediaError> {
-    let found = describe(house, team_id, id).await?;
+    let found = describe(house, team_id, "", id).await?;
     let row = found.ok_or_else(|| MediaError::NotFound(id.to_owned()))?;
     let pieces = house.depot.read(&row.team_id, &row.id, range).await?;
     Ok((row, pieces))
@@ -225,7 +231,7 @@ pub async fn piece(
 /// # Errors
 /// When the database or the depot fails.
 pub async fn delete(house: &House, team_id: &str, id: &str) -> Result<bool, MediaError> {
-    let Some(row) = describe(house, team_id, id).await? else { return Ok(false) };
+    let Some(row) = describe(house, team_id, "", id).await? else { return Ok(false) };
     forget(house, std::slice::from_ref(&row)).await?;
     Ok(true)
 }
@@ -256,11 +262,14 @@ async fn forget(house: &House, media: &[MediaRow]) -> Result<(), MediaError> {
     Ok(())
 }
 
+/// Before any file was stored: what a sweep with this finds are the files of messages that are gone.
+pub const DOOMED: Millis = 1;
+
 /// No call of a plugin takes so long, its settlement included.
 const CALL: Millis = 60 * 60 * 1000;
 
-/// Forget what was stored before `old` and never used, and what plugins began to keep in calls that
-/// came to nothing.
+/// Forget what was stored before `old` and never used, the files of messages that are gone, and what
+/// plugins began to keep in calls that came to nothing.
 ///
 /// # Errors
 /// When the database or the depot fails.
@@ -279,9 +288,13 @@ pub async fn sweep(house: &House, old: Millis) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn mark_used(house: &House, conn: &mut Conn, new: &[NewMessage]) -> anyhow::Result<()> {
+pub async fn mark_used<'a>(
+    house: &House,
+    conn: &mut Conn,
+    messages: impl Iterator<Item = &'a Message>,
+) -> anyhow::Result<()> {
     let mut named: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for NewMessage { message, .. } in new {
+    for message in messages {
         if let Some(id) = message.content.media().and_then(|media| media.id.clone()) {
             named.entry(&message.team_id).or_default().push(id);
         }

@@ -14,7 +14,7 @@ use crate::model::{Event, Message, Millis, Status};
 use crate::store::job::Job;
 use crate::store::message::Forward;
 use crate::store::team::Numbers;
-use crate::store::{Conn, account_day, job, message, team};
+use crate::store::{Conn, account_day, chat, job, message, team};
 
 /// A claimed send and what came of it.
 #[derive(Clone)]
@@ -185,6 +185,10 @@ async fn move_on(
         .filter(|step| step.status == Status::Sent && !moved.contains(&step.id))
         .collect();
     message::note_sent(conn, &overtaken).await?;
+    let sent = steps.iter().filter(|(_, step)| step.status == Status::Sent);
+    let chats: BTreeMap<&str, Millis> =
+        sent.map(|(message, _)| (message.chat_id.as_str(), now)).collect();
+    chat::note_sent(conn, &chats.into_iter().collect::<Vec<_>>()).await?;
     open_conversations(house, conn, items, held).await?;
     let events: Vec<Event> = steps
         .iter()

@@ -19,6 +19,7 @@ use crate::model::{Event, JobKind, Millis};
 use crate::store::job::{Job, Wanted};
 use crate::store::{job, team};
 
+use erase::Erasure;
 pub use erase::begin as erase;
 pub use merge::ask as merge;
 
@@ -39,11 +40,8 @@ pub enum Task {
     Import {
         import_id: String,
     },
-    /// Forget a contact; its events up to this cursor are gone already.
-    Erase {
-        contact_id: String,
-        after: i64,
-    },
+    /// Forget a contact.
+    Erase(Erasure),
     Review {
         template_id: String,
     },
@@ -142,7 +140,7 @@ async fn step(house: &House, job: &Job) -> anyhow::Result<()> {
     match serde_json::from_str(&job.payload)? {
         Task::Merge { one, other } => merge::step(house, job, &one, &other).await,
         Task::Import { import_id } => import::step(house, job, &import_id).await,
-        Task::Erase { contact_id, after } => erase::step(house, job, &contact_id, after).await,
+        Task::Erase(erasure) => erase::step(house, job, erasure).await,
         Task::Review { template_id } => templates::review(house, job, &template_id).await,
     }
 }

@@ -45,7 +45,7 @@ pub fn check(case: &Case<'_>) -> Result<(), Refused> {
         // A note never leaves.
         return Ok(());
     }
-    account(case)?;
+    account(case.account, case.due_at, case.now)?;
     blocked(case)?;
     consent(case)?;
     window::window(case)?;
@@ -59,11 +59,12 @@ fn blocked(case: &Case<'_>) -> Result<(), Refused> {
     Ok(())
 }
 
-fn account(case: &Case<'_>) -> Result<(), Refused> {
-    if case.account.is_archived() {
+/// An account sends what is due then.
+pub fn account(account: &Account, due_at: Millis, now: Millis) -> Result<(), Refused> {
+    if account.is_archived() {
         return Err(archived());
     }
-    if case.account.state == AccountState::Close && case.due_at <= case.now {
+    if account.state == AccountState::Close && due_at <= now {
         let hint = "this account is closed: open it and scan its QR code, or send at a later time";
         return Err(refuse("account_closed", hint));
     }

@@ -345,10 +345,7 @@ pub async fn open(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Answer<Connection> {
-    let account = own(&house, &caller, &id).await?;
-    if account.is_archived() {
-        return Err(accounts::AccountError::Archived.into());
-    }
+    let account = accounts::in_use(own(&house, &caller, &id).await?)?;
     if account.state != AccountState::Open {
         channel(&house, &account)?.open(&account).await;
     }
@@ -362,7 +359,7 @@ pub async fn close(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Answer<Connection> {
-    let account = own(&house, &caller, &id).await?;
+    let account = accounts::in_use(own(&house, &caller, &id).await?)?;
     channel(&house, &account)?.close(&account).await;
     pairing(&house, &caller, &id).await
 }
@@ -374,7 +371,7 @@ pub async fn logout(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Answer<Connection> {
-    let account = own(&house, &caller, &id).await?;
+    let account = accounts::in_use(own(&house, &caller, &id).await?)?;
     accounts::logged_out(&house, &account).await?;
     pairing(&house, &caller, &id).await
 }

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::keys::{end, wanted};
+use super::keys::{end, narrowed, wanted};
 use crate::flow::House;
 use crate::flow::identity::{credentials, new_secret};
 use crate::http::auth::Caller;
@@ -27,6 +27,9 @@ pub struct NewApp {
     /// When it ends; absent: never.
     #[schema(format = DateTime)]
     expires_at: Option<String>,
+    /// The department that it is narrowed to: it sees what belongs to its accounts, and never the team
+    /// itself. Absent: none.
+    department: Option<String>,
 }
 
 /// An app as it is listed.
@@ -36,6 +39,8 @@ pub struct App {
     id: String,
     name: String,
     scopes: BTreeSet<ApiScope>,
+    #[schema(required)]
+    department: Option<String>,
     created_at: Option<String>,
     /// Null: never.
     #[schema(required)]
@@ -64,6 +69,7 @@ fn view(app: Credential) -> App {
         id: app.id,
         name: app.name,
         scopes: app.scopes,
+        department: Some(app.department_id).filter(|id| !id.is_empty()),
         created_at: moment(app.created_at),
         expires_at: moment(app.expires_at),
         last_used_at: moment(app.last_used_at),
@@ -86,6 +92,7 @@ pub async fn create(
     }
     let (id, secret) = (house.clock.id("app"), new_secret());
     let made = wanted(&house, &caller, id, &new.name, new.scopes, new.expires_at.as_deref())?;
+    let made = narrowed(&house, made, new.department).await?;
     credentials::keep(&house, Kind::App, &made, &secret).await?;
     Ok((StatusCode::CREATED, axum::Json(ShownApp { secret, of: view(made) })))
 }

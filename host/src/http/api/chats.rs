@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::messages::{MessageList, seen, views};
+use super::messages::{MessageList, listed, seen};
 use crate::flow::rules::window;
 use crate::flow::{House, record, signal};
 use crate::http::auth::Caller;
@@ -189,11 +189,7 @@ pub async fn messages(
 ) -> Result<axum::Json<MessageList>, ApiError> {
     let mut conn = house.store.read().await?;
     let chat = own(&mut conn, &caller, &id).await?;
-    let mut found =
-        message::history(&mut conn, &caller.team_id, &chat.id, page.cursor(), page.fetch()).await?;
-    let next = page.cut(&mut found, |message| message.id.clone());
-    let messages = views(&mut conn, &found).await?;
-    Ok(axum::Json(MessageList { messages, pagination: Pagination { next } }))
+    listed(&mut conn, &caller, message::Filter::chat(&chat.id), &page).await
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -281,7 +277,8 @@ pub async fn mark_read(
 ) -> Shown {
     let mut conn = house.store.read().await?;
     let id = own(&mut conn, &caller, &id).await?.id;
-    let newest = message::history(&mut conn, &caller.team_id, &id, "", 50).await?;
+    let newest =
+        message::find(&mut conn, &caller.team_id, &message::Filter::chat(&id), "", 50).await?;
     drop(conn);
     let mut tx = house.store.begin().await?;
     team::draw(&mut tx, &BTreeMap::from([(caller.team_id.clone(), 1)])).await?;

@@ -19,6 +19,7 @@ use crate::http::error::ApiError;
 use crate::http::extract::{Pagination, Query};
 use crate::http::openapi::Refusal;
 use crate::model::Event;
+use crate::store::department;
 use crate::store::event::{self, Interest};
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -40,13 +41,14 @@ pub struct After {
 }
 
 impl After {
-    fn interest(&self) -> Result<Interest, ApiError> {
+    fn interest(&self, caller: &Caller) -> Result<Interest, ApiError> {
         let names = self.kind.split(',').map(str::trim).filter(|name| !name.is_empty());
         let names: Vec<String> = names.map(str::to_owned).collect();
         if names.len() > 100 {
             return Err(ApiError::invalid("type: at most 100 names"));
         }
-        Ok(Interest { names, account_id: self.account.clone() })
+        let department_id = caller.department_id.clone();
+        Ok(Interest { names, account_id: self.account.clone(), department_id })
     }
 }
 
@@ -65,6 +67,8 @@ pub struct EventList {
 /// Or follow it: with `Accept: text/event-stream` events are sent as they are committed (server-sent
 /// events, `id:` is the cursor), from now on, from `?after=`, or from where `Last-Event-ID` says, so
 /// that a client that reconnects misses nothing. A comment comes every 15 seconds.
+///
+/// A key of one department reads the events of its accounts; what has no account is the team's.
 ///
 /// Events are kept for `limits.event_days`. A cursor from before is refused with `cursor_expired` and
 /// the oldest one to go on from.
@@ -92,11 +96,12 @@ pub async fn read(
     if headers.get_all(header::ACCEPT).iter().any(streams) {
         return follow(house, caller, &query, &headers).await;
     }
-    Ok(axum::Json(pull(&house, &caller.team_id, &query).await?).into_response())
+    Ok(axum::Json(pull(&house, &caller, &query).await?).into_response())
 }
 
-async fn pull(house: &House, team_id: &str, query: &After) -> Result<EventList, ApiError> {
-    let (after, interest) = (query.after.unwrap_or(0), query.interest()?);
+async fn pull(house: &House, caller: &Caller, query: &After) -> Result<EventList, ApiError> {
+    let team_id = caller.team_id.as_str();
+    let (after, interest) = (query.after.unwrap_or(0), query.interest(caller)?);
     let limit = query.limit.unwrap_or(100).clamp(1, 1_000);
     let mut conn = house.store.read().await?;
     refuse_forgotten(event::forgotten(&mut conn, team_id).await?, after)?;
@@ -126,7 +131,7 @@ async fn follow(
     query: &After,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    let interest = query.interest()?;
+    let interest = query.interest(&caller)?;
     let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.trim().parse().ok());
     // Subscribed first: what is committed after the look is heard of.
     let commits = house.wake.committed.subscribe();
@@ -192,9 +197,16 @@ impl Follower {
         let events = event::after(&mut conn, &self.team_id, self.cursor, SET).await?;
         let Some(last) = events.last() else { return Ok(false) };
         self.cursor = last.cursor;
-        let Interest { names, account_id } = &self.interest;
+        let Interest { names, account_id, department_id } = &self.interest;
+        // Looked up each time: an account may change its department.
+        let seen = match department_id.as_str() {
+            "" => None,
+            id => Some(department::accounts(&mut conn, &self.team_id, id).await?),
+        };
         let wanted = |event: &Event| {
-            event.is_named(names) && (account_id.is_empty() || event.account_id == *account_id)
+            event.is_named(names)
+                && (account_id.is_empty() || event.account_id == *account_id)
+                && seen.as_ref().is_none_or(|seen| seen.contains(&event.account_id))
         };
         self.ready = events.into_iter().filter(wanted).collect();
         Ok(true)

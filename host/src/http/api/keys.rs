@@ -15,6 +15,7 @@ use crate::http::error::ApiError;
 use crate::http::extract::{Json, Page, Pagination, Path, Query, moment, parse_moment, short_text};
 use crate::model::ApiScope;
 use crate::store::credential::{self, Credential, Kind};
+use crate::store::group;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -28,6 +29,9 @@ pub struct NewKey {
     /// When it ends; absent: never.
     #[schema(format = DateTime)]
     expires_at: Option<String>,
+    /// The department that it is narrowed to: it sees what belongs to its accounts, and never the team
+    /// itself. Absent: none.
+    department: Option<String>,
 }
 
 /// A key as it is listed.
@@ -102,6 +106,20 @@ pub(super) fn wanted(
     })
 }
 
+/// A new key or app of one department. It has nothing to say about the team.
+pub(super) async fn narrowed(
+    house: &House,
+    mut made: Credential,
+    department: Option<String>,
+) -> Result<Credential, ApiError> {
+    let Some(id) = department.filter(|id| !id.is_empty()) else { return Ok(made) };
+    let mut conn = house.store.read().await?;
+    let found = group::get(&mut conn, group::Kind::Department, &made.team_id, &id).await?;
+    made.department_id = found.ok_or_else(|| ApiError::not_found("department", &id))?.id;
+    made.scopes.remove(&ApiScope::TeamWrite);
+    Ok(made)
+}
+
 /// End a key or app, but not the one that asks.
 pub(super) async fn end(
     house: &House,
@@ -131,6 +149,7 @@ pub async fn create(
 ) -> Result<(StatusCode, axum::Json<ShownKey>), ApiError> {
     let (id, key) = (house.clock.id("key"), new_key());
     let made = wanted(&house, &caller, id, &new.name, new.scopes, new.expires_at.as_deref())?;
+    let made = narrowed(&house, made, new.department).await?;
     credentials::keep(&house, Kind::Key, &made, &key).await?;
     Ok((StatusCode::CREATED, axum::Json(ShownKey { key, of: view(&caller, made) })))
 }

@@ -151,11 +151,12 @@ fn new(
         origin: "upload",
         limit,
         used: false,
+        department_id: caller.department_id.clone(),
     })
 }
 
 async fn own(house: &House, caller: &Caller, id: &str) -> Result<MediaRow, ApiError> {
-    let found = media::describe(house, &caller.team_id, id).await?;
+    let found = media::describe(house, &caller.team_id, &caller.department_id, id).await?;
     found.ok_or_else(|| ApiError::not_found("file", id))
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::accounts::own;
-use crate::flow::{House, outbox, pending};
+use crate::flow::{House, accounts, outbox, pending};
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json, Page, Pagination, Path, Query, moment};
@@ -230,7 +230,9 @@ pub async fn set(
     let mut tx = house.store.begin().await?;
     team::draw(&mut tx, &[(caller.team_id.clone(), 1)].into()).await?;
     let found = account::get(&mut tx, &caller.team_id, &id).await?;
-    let mut account = found.ok_or_else(|| ApiError::not_found("account", &id))?;
+    let found = found.filter(|account| caller.sees(account));
+    let found = found.ok_or_else(|| ApiError::not_found("account", &id))?;
+    let mut account = accounts::in_use(found)?;
     account.settings.gap = new.gap;
     account.settings.jitter = new.jitter;
     account.settings.in_flight = new.in_flight;
@@ -275,7 +277,7 @@ pub async fn resume(
 }
 
 async fn set_paused(house: &House, caller: &Caller, id: &str, paused: bool) -> Answer {
-    let account = own(house, caller, id).await?;
+    let account = accounts::in_use(own(house, caller, id).await?)?;
     let mut tx = house.store.begin().await?;
     account_day::set_paused(&mut tx, &caller.team_id, id, paused).await?;
     house.commit(tx).await?;

@@ -181,6 +181,40 @@ pub async fn get(
     Ok(axum::Json(view(own(&house, &caller.team_id, &id).await?)))
 }
 
+/// What to change; what is absent stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct TemplateChange {
+    category: Option<TemplateCategory>,
+    parameter_format: Option<ParameterFormat>,
+    /// All of them, in place of those before.
+    components: Option<Vec<Component>>,
+    /// Hand it in for review at once.
+    #[serde(default)]
+    submit: bool,
+}
+
+/// Change a template
+///
+/// A draft, or one that was rejected, which is a draft again then. Any other is refused as 409
+/// `template_not_editable`. Name and language stay: messages name it by them.
+#[utoipa::path(patch, path = "/templates/{id}", tag = "templates",
+    responses((status = 200, description = "As it is now", body = TemplateView)))]
+pub async fn change(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Json(change): Json<TemplateChange>,
+) -> Result<axum::Json<TemplateView>, ApiError> {
+    let mut template = own(&house, &caller.team_id, &id).await?;
+    template.category = change.category.unwrap_or(template.category);
+    template.format = change.parameter_format.unwrap_or(template.format);
+    template.components = change.components.unwrap_or(template.components);
+    template.check().map_err(ApiError::invalid)?;
+    templates::edit(&house, template, change.submit).await??;
+    Ok(axum::Json(view(own(&house, &caller.team_id, &id).await?)))
+}
+
 /// Submit a template for review
 ///
 /// A draft, or one that was rejected. `template.status` tells what comes of it.

@@ -1,27 +1,29 @@
 //! Messages that are changed by hand: other words, another time, once more, forgotten.
 
-use super::json;
-use crate::model::{Content, Message, Millis};
+use super::{file_of, json};
+use crate::model::{Message, Millis};
 use crate::store::sql::{Column, Sql};
-use crate::store::{Conn, search};
+use crate::store::{Conn, media, search};
 
 /// What a message says from now on, and when it is due. Its words are found anew.
 pub async fn edit(conn: &mut Conn, message: &Message) -> sqlx::Result<()> {
     let mut sql = Sql::new("UPDATE message SET content = ");
     sql.bind(json(&message.content)).push(", due_at = ").bind(message.due_at);
+    sql.push(", media_id = ").bind(file_of(&message.content).to_owned());
     sql.push(" WHERE id = ").bind(message.id.clone()).push(" RETURNING place");
     if let Some(row) = sql.fetch_one(conn).await? {
         search::change(conn, message, row.int("place")?).await?;
     }
-    Ok(())
+    media::name(conn, std::iter::once(message)).await
 }
 
 /// Keep a content whose file was fetched; its words are the same.
-pub async fn set_content(conn: &mut Conn, id: &str, content: &Content) -> sqlx::Result<()> {
+pub async fn set_content(conn: &mut Conn, message: &Message) -> sqlx::Result<()> {
     let mut sql = Sql::new("UPDATE message SET content = ");
-    sql.bind(json(content)).push(" WHERE id = ").bind(id.to_owned());
+    sql.bind(json(&message.content)).push(", media_id = ");
+    sql.bind(file_of(&message.content).to_owned()).push(" WHERE id = ").bind(message.id.clone());
     sql.execute(conn).await?;
-    Ok(())
+    media::name(conn, std::iter::once(message)).await
 }
 
 /// An error becomes pending again, due at `now`; false where it is no error any more.
@@ -37,15 +39,11 @@ pub async fn retry(conn: &mut Conn, team_id: &str, id: &str, now: Millis) -> sql
     Ok(sql.execute(conn).await? > 0)
 }
 
-/// Forget a message that is not on its way.
-pub async fn forget(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<bool> {
-    let mut sql = Sql::new("DELETE FROM message WHERE rank > 0 AND team_id = ");
+/// Whether a message is not on its way. In a transaction that holds its team.
+pub async fn forgettable(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<bool> {
+    let mut sql = Sql::new("SELECT id FROM message WHERE rank > 0 AND team_id = ");
     sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
-    if sql.execute(conn).await? == 0 {
-        return Ok(false);
-    }
-    search::forget(conn, &[id.to_owned()]).await?;
-    Ok(true)
+    Ok(sql.fetch_one(conn).await?.is_some())
 }
 
 /// Pending messages of an account, oldest first.

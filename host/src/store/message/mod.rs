@@ -9,10 +9,10 @@ use std::collections::{HashMap, HashSet};
 use sqlx::any::AnyRow;
 
 use super::sql::{Column, Sql, rows, with_list};
-use super::{Conn, chat, contact, search};
-use crate::model::{Chat, Contact, Direction, Message, Millis, Status};
+use super::{Conn, chat, contact, forget, media, search};
+use crate::model::{Chat, Contact, Content, Direction, Message, Millis, Status};
 
-pub use change::{edit, forget, pending_of, retry, set_content};
+pub use change::{edit, forgettable, pending_of, retry, set_content};
 pub use listing::{Filter, find, with_phone};
 pub use quota::{Quota, counted, known_clients, options, set_options};
 
@@ -26,6 +26,9 @@ pub struct Options {
     pub bulk: String,
     #[serde(default)]
     pub quota: Quota,
+    /// What was asked under the caller's own id, as a hash; empty where none was given.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub request_hash: String,
 }
 
 /// A message to write, with what only its row knows.
@@ -71,7 +74,7 @@ pub async fn insert(conn: &mut Conn, messages: &[NewMessage]) -> sqlx::Result<Ha
         conn,
         "INSERT INTO message (id, team_id, account_id, chat_id, contact_id, place, direction, content, status, rank, \
          provider_id, client_id, reply_to, due_at, created_at, sent_at, error_code, error_message, possible_duplicate, \
-         depth, options, cancel_if_replied, opt_out_notice) VALUES",
+         depth, options, cancel_if_replied, opt_out_notice, media_id) VALUES",
         "ON CONFLICT DO NOTHING RETURNING id",
         messages,
         |row, new| {
@@ -82,12 +85,20 @@ pub async fn insert(conn: &mut Conn, messages: &[NewMessage]) -> sqlx::Result<Ha
             row.add(new.client_id.clone()).text(&m.reply_to).add(m.due_at).add(m.created_at).add(m.sent_at);
             row.text(&m.error_code).text(&m.error_message).truth(m.possible_duplicate).add(m.depth);
             row.text(json(&new.options)).truth(new.cancel_if_replied).truth(new.opt_out_notice);
+            row.text(file_of(&m.content));
         },
     )
     .await?;
     let added = returned.iter().map(|row| row.text("id")).collect::<sqlx::Result<HashSet<_>>>()?;
-    search::add(conn, messages.iter().filter(|new| added.contains(&new.message.id))).await?;
+    let new = || messages.iter().filter(|new| added.contains(&new.message.id));
+    search::add(conn, new()).await?;
+    media::name(conn, new().map(|new| &new.message)).await?;
     Ok(added)
+}
+
+/// The stored file that a content names; empty where none.
+pub(super) fn file_of(content: &Content) -> &str {
+    content.media().and_then(|media| media.id.as_deref()).unwrap_or_default()
 }
 
 fn json(value: &impl serde::Serialize) -> String {
@@ -97,41 +108,22 @@ fn json(value: &impl serde::Serialize) -> String {
 pub async fn get(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Option<Message>> {
     let mut sql = Sql::new("SELECT * FROM message WHERE team_id = ");
     sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
+    sql.push(&forget::shown("message"));
     sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
 }
 
-/// The message that carries the caller's own id on an account.
+/// The message that carries the caller's own id on an account, and what was asked under it.
 pub async fn by_client_id(
     conn: &mut Conn,
     team_id: &str,
     account_id: &str,
     client_id: &str,
-) -> sqlx::Result<Option<Message>> {
+) -> sqlx::Result<Option<(Message, String)>> {
     let mut sql = Sql::new("SELECT * FROM message WHERE team_id = ");
     sql.bind(team_id.to_owned()).push(" AND account_id = ").bind(account_id.to_owned());
-    sql.push(" AND client_id = ").bind(client_id.to_owned());
-    sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
-}
-
-/// A chat's messages, newest first, older than the message `before` where it is not empty.
-pub async fn history(
-    conn: &mut Conn,
-    team_id: &str,
-    chat_id: &str,
-    before: &str,
-    limit: i64,
-) -> sqlx::Result<Vec<Message>> {
-    let mut sql = Sql::new("SELECT * FROM message WHERE team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND chat_id = ").bind(chat_id.to_owned());
-    if !before.is_empty() {
-        sql.push(" AND place < (SELECT place FROM message AS mark WHERE mark.id = ")
-            .bind(before.to_owned())
-            .push(" AND mark.team_id = ")
-            .bind(team_id.to_owned())
-            .push(")");
-    }
-    sql.push(" ORDER BY place DESC LIMIT ").bind(limit);
-    sql.fetch(conn).await?.iter().map(from_row).collect()
+    sql.push(" AND client_id = ").bind(client_id.to_owned()).push(&forget::shown("message"));
+    let Some(row) = sql.fetch_one(conn).await? else { return Ok(None) };
+    Ok(Some((from_row(&row)?, row.json::<Options>("options")?.request_hash)))
 }
 
 /// A message on its way out, with what the send claim must check.
@@ -297,28 +289,6 @@ pub async fn cancellable(conn: &mut Conn, chat_ids: &[String]) -> sqlx::Result<V
     )
     .await?;
     found.iter().map(|row| row.text("id")).collect()
-}
-
-/// A contact's messages on all accounts, newest first, older than the message `before` where it is not empty.
-pub async fn list(
-    conn: &mut Conn,
-    team_id: &str,
-    contact_id: &str,
-    before: &str,
-    limit: i64,
-) -> sqlx::Result<Vec<Message>> {
-    let mut sql = Sql::new("SELECT * FROM message WHERE team_id = ");
-    sql.bind(team_id.to_owned()).push(" AND chat_id IN (SELECT id FROM chat WHERE contact_id = ");
-    sql.bind(contact_id.to_owned()).push(")");
-    if !before.is_empty() {
-        sql.push(" AND place < (SELECT place FROM message AS mark WHERE mark.id = ")
-            .bind(before.to_owned())
-            .push(" AND mark.team_id = ")
-            .bind(team_id.to_owned())
-            .push(")");
-    }
-    sql.push(" ORDER BY place DESC LIMIT ").bind(limit);
-    sql.fetch(conn).await?.iter().map(from_row).collect()
 }
 
 /// How many messages there are by direction and status, of one team.

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::flow::bulk as work;
 use crate::flow::{House, queueing};
 use crate::http::api::messages::{Moment, moment_field};
+use crate::http::auth::Caller;
 use crate::http::error::ApiError;
 use crate::http::extract::phone_number;
 use crate::model::{Content, Millis, SendOptions};
@@ -19,7 +20,7 @@ const MAX_VALUE: usize = 1000;
 const MAX_VARIABLES: usize = 50;
 
 /// One content for many recipients.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct NewBulkSend {
     /// The account to send from; needed where the team has several.
@@ -40,11 +41,11 @@ pub struct NewBulkSend {
     randomize_message: bool,
     #[serde(default)]
     cancel_if_replied: bool,
-    /// Your own id, 1 to 200 characters: the same one again is the same bulk send.
+    /// Your own id, 1 to 200 characters: the same request under it again is the same bulk send.
     pub idempotency_id: Option<String>,
 }
 
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewBulkRecipient {
     /// A phone number, or the id of a chat of the account.
@@ -56,9 +57,11 @@ pub struct NewBulkRecipient {
 /// What to begin: everything that can be known of it now is checked.
 pub async fn checked(
     house: &House,
-    team_id: &str,
+    caller: &Caller,
     new: NewBulkSend,
+    request_hash: String,
 ) -> Result<(bulk::Bulk, Vec<bulk::Recipient>), ApiError> {
+    let (team_id, department_id) = (&caller.team_id, &caller.department_id);
     let limits = &house.config.limits;
     let most = limits.bulk_recipients;
     if new.recipients.is_empty() || new.recipients.len() > most {
@@ -72,8 +75,8 @@ pub async fn checked(
         return Err(ApiError::invalid("content: a bulk send is neither a note nor a reaction"));
     }
     queueing::schedule(house, new.schedule_at)?;
-    queueing::file(house, team_id, &new.content).await??;
-    let account_id = account_of(house, team_id, new.account).await?;
+    queueing::file(house, team_id, department_id, &new.content).await??;
+    let account_id = account_of(house, caller, new.account).await?;
     let template = serde_json::to_value(&new.content).map_err(anyhow::Error::from)?;
     let recipients = recipients_of(house, team_id, &account_id, &template, new.recipients).await?;
     let options = SendOptions {
@@ -86,7 +89,7 @@ pub async fn checked(
     let now = house.clock.now();
     let bulk = bulk::Bulk {
         id: house.clock.id("bulk"),
-        team_id: team_id.to_owned(),
+        team_id: team_id.clone(),
         account_id,
         client_id: new.idempotency_id,
         content: template.to_string(),
@@ -98,23 +101,22 @@ pub async fn checked(
         revision: 1,
         due_at: new.schedule_at.unwrap_or(now).max(now),
         created_at: now,
+        request_hash,
     };
     Ok((bulk, recipients))
 }
 
 async fn account_of(
     house: &House,
-    team_id: &str,
+    caller: &Caller,
     named: Option<String>,
 ) -> Result<String, ApiError> {
     let mut conn = house.store.read().await?;
     let found = match named {
-        Some(id) => account::get(&mut conn, team_id, &id).await?,
-        None => {
-            let mut all = account::list(&mut conn, team_id, "", 2).await?;
-            if all.len() == 1 { all.pop() } else { None }
-        }
+        Some(id) => account::get(&mut conn, &caller.team_id, &id).await?,
+        None => account::only(&mut conn, &caller.team_id, &caller.department_id).await?,
     };
+    let found = found.filter(|account| caller.sees(account));
     found.map(|account| account.id).ok_or_else(|| {
         ApiError::new(
             StatusCode::BAD_REQUEST,

@@ -11,9 +11,9 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::messages::check_client_id;
-use crate::flow::House;
+use super::messages::{check_client_id, seen};
 use crate::flow::bulk as work;
+use crate::flow::{House, repeat};
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json, Page, Pagination, Path, Query, moment};
@@ -100,6 +100,11 @@ async fn view(conn: &mut Conn, bulk: &bulk::Bulk) -> Result<BulkSend, ApiError> 
 ///
 /// Each gets it once, whatever happens meanwhile; answers and single messages go before it. Who opted
 /// out gets nothing, and their message the error `opted_out`.
+///
+/// 409 `quota` where the account's quota does not reach for all recipients, those of its other bulk
+/// sends that are still to come counted in: then nothing is begun. What other messages take of the
+/// quota meanwhile cannot be known: a recipient for whom nothing is left then has a message with the
+/// error `quota`, which counts in `counts.error` and can be sent once more by `/messages/{id}/retry`.
 #[utoipa::path(
     post,
     path = "/bulk",
@@ -113,10 +118,22 @@ pub async fn create(
     Json(new): Json<NewBulkSend>,
 ) -> Result<(StatusCode, axum::Json<BulkSend>), ApiError> {
     check_client_id(new.idempotency_id.as_deref())?;
-    let (bulk, recipients) = body::checked(&house, &caller.team_id, new).await?;
-    let bulk = work::begin(&house, bulk, &recipients).await??;
-    let view = view(&mut *house.store.read().await?, &bulk).await?;
-    Ok((StatusCode::ACCEPTED, axum::Json(view)))
+    let (team_id, id) = (&caller.team_id, new.idempotency_id.clone());
+    let hash = if id.is_some() { repeat::hash(&new)? } else { String::new() };
+    let mut conn = house.store.read().await?;
+    let before = work::known(&mut conn, team_id, id.as_deref(), &hash).await??;
+    drop(conn);
+    let bulk = match before {
+        Some(before) => before,
+        None => {
+            let (bulk, recipients) = body::checked(&house, &caller, new, hash).await?;
+            work::begin(&house, bulk, &recipients).await??
+        }
+    };
+    let mut conn = house.store.read().await?;
+    // By its `idempotencyId` it may be one that was begun before, on any account of the team.
+    let bulk = own(&mut conn, &caller, &bulk.id).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(view(&mut conn, &bulk).await?)))
 }
 
 /// A page of bulk sends.
@@ -141,7 +158,9 @@ pub async fn list(
     Query(page): Query<Page>,
 ) -> Result<axum::Json<BulkSendList>, ApiError> {
     let mut conn = house.store.read().await?;
-    let mut found = bulk::list(&mut conn, &caller.team_id, page.cursor(), page.fetch()).await?;
+    let mut found =
+        bulk::list(&mut conn, &caller.team_id, &caller.department_id, page.cursor(), page.fetch())
+            .await?;
     let next = page.cut(&mut found, |bulk| bulk.id.clone());
     let mut views = Vec::with_capacity(found.len());
     for bulk in &found {
@@ -150,9 +169,12 @@ pub async fn list(
     Ok(axum::Json(BulkSendList { bulk: views, pagination: Pagination { next } }))
 }
 
-async fn own(conn: &mut Conn, team_id: &str, id: &str) -> Result<bulk::Bulk, ApiError> {
-    let found = bulk::get(conn, team_id, id).await?;
-    found.ok_or_else(|| ApiError::not_found("bulk send", id))
+/// The team's bulk send of this id, where the caller sees its account.
+async fn own(conn: &mut Conn, caller: &Caller, id: &str) -> Result<bulk::Bulk, ApiError> {
+    let missing = || ApiError::not_found("bulk send", id);
+    let bulk = bulk::get(conn, &caller.team_id, id).await?.ok_or_else(missing)?;
+    seen(conn, caller, &bulk.account_id).await.map_err(|_| missing())?;
+    Ok(bulk)
 }
 
 /// Get a bulk send and its progress
@@ -168,13 +190,14 @@ pub async fn get(
     Path(id): Path<String>,
 ) -> Answer {
     let mut conn = house.store.read().await?;
-    let bulk = own(&mut conn, &caller.team_id, &id).await?;
+    let bulk = own(&mut conn, &caller, &id).await?;
     Ok(axum::Json(view(&mut conn, &bulk).await?))
 }
 
 /// One recipient and what became of them.
 #[derive(Serialize, ToSchema)]
 pub struct BulkRecipient {
+    /// Empty: the person was erased since, and gets nothing.
     pub to: String,
     /// Null until it is queued.
     pub message: Option<String>,
@@ -212,7 +235,7 @@ pub async fn recipients(
             .map_err(|_| ApiError::invalid("cursor: give pagination.next of the page before"))?,
     };
     let mut conn = house.store.read().await?;
-    own(&mut conn, &caller.team_id, &id).await?;
+    own(&mut conn, &caller, &id).await?;
     let mut found = bulk::recipients(&mut conn, &id, from, page.fetch()).await?;
     let next = page.cut(&mut found, |one| one.number.to_string());
     let ids: Vec<String> =
@@ -287,6 +310,7 @@ pub async fn cancel(
 }
 
 async fn turn(house: &House, caller: &Caller, id: &str, to: &'static str) -> Answer {
+    own(&mut *house.store.read().await?, caller, id).await?;
     let turned = work::turn(house, &caller.team_id, id, to).await?;
     let bulk = turned.ok_or_else(|| ApiError::not_found("bulk send", id))??;
     Ok(axum::Json(view(&mut *house.store.read().await?, &bulk).await?))

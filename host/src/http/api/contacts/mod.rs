@@ -4,7 +4,7 @@
 mod exchange;
 mod standing;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::messages::{MessageList, views};
+use super::messages::{MessageList, listed};
 use crate::flow::people::csv::MAX_FIELDS;
 use crate::flow::{House, people, record};
 use crate::http::auth::Caller;
@@ -22,7 +22,8 @@ use crate::http::extract::{Json, Page, Pagination, Path, Query, moment, phone_nu
 use crate::model::{Alias, Contact, EventKind, Millis, OptIn};
 use crate::store::contact::Change;
 use crate::store::contact_list::{self, Filter};
-use crate::store::{Conn, chat, contact, message, team};
+use crate::store::message::Filter as Messages;
+use crate::store::{Conn, chat, contact, team};
 
 pub use exchange::*;
 pub use standing::*;
@@ -93,13 +94,22 @@ async fn own(conn: &mut Conn, team_id: &str, key: &str) -> Result<Contact, ApiEr
     found.ok_or_else(|| ApiError::not_found("contact", key))
 }
 
-async fn shown(house: &House, team_id: &str, key: &str) -> Result<ContactView, ApiError> {
+async fn shown(house: &House, caller: &Caller, key: &str) -> Result<ContactView, ApiError> {
     let mut conn = house.store.read().await?;
-    let contact = own(&mut conn, team_id, key).await?;
-    let last = chat::last_message_at(&mut conn, std::slice::from_ref(&contact.id)).await?;
+    let contact = own(&mut conn, &caller.team_id, key).await?;
+    let last = last(&mut conn, caller, std::slice::from_ref(&contact.id)).await?;
     let aliases = contact::aliases(&mut conn, &contact.id).await?;
     let last = last.get(&contact.id).copied().unwrap_or(0);
     Ok(view(contact, last, aliases))
+}
+
+/// When each of these last wrote or was written to, as far as the caller sees.
+async fn last(
+    conn: &mut Conn,
+    caller: &Caller,
+    ids: &[String],
+) -> Result<HashMap<String, Millis>, ApiError> {
+    Ok(chat::last_message_at(conn, &caller.team_id, &caller.department_id, ids).await?)
 }
 
 /// Which contacts to list; all that are given must hold.
@@ -151,6 +161,7 @@ pub async fn list(
         assigned: query.assigned,
         unread: query.unread,
         archived: query.archived,
+        department_id: caller.department_id.clone(),
     };
     let page = Page::new(query.cursor, query.limit);
     let mut conn = house.store.read().await?;
@@ -159,7 +170,7 @@ pub async fn list(
             .await?;
     let next = page.cut(&mut contacts, |contact| contact.id.clone());
     let ids: Vec<String> = contacts.iter().map(|contact| contact.id.clone()).collect();
-    let last = chat::last_message_at(&mut conn, &ids).await?;
+    let last = last(&mut conn, &caller, &ids).await?;
     let contacts = contacts.into_iter().map(|contact| {
         let last = last.get(&contact.id).copied().unwrap_or(0);
         view(contact, last, Vec::new())
@@ -176,7 +187,7 @@ pub async fn get(
     caller: Caller,
     Path(key): Path<String>,
 ) -> Result<axum::Json<ContactView>, ApiError> {
-    Ok(axum::Json(shown(&house, &caller.team_id, &key).await?))
+    Ok(axum::Json(shown(&house, &caller, &key).await?))
 }
 
 /// A contact's messages
@@ -192,11 +203,8 @@ pub async fn messages(
 ) -> Result<axum::Json<MessageList>, ApiError> {
     let mut conn = house.store.read().await?;
     let contact = own(&mut conn, &caller.team_id, &key).await?;
-    let mut found =
-        message::list(&mut conn, &caller.team_id, &contact.id, page.cursor(), page.fetch()).await?;
-    let next = page.cut(&mut found, |message| message.id.clone());
-    let messages = views(&mut conn, &found).await?;
-    Ok(axum::Json(MessageList { messages, pagination: Pagination { next } }))
+    let filter = Messages { contact: contact.id, ..Messages::default() };
+    listed(&mut conn, &caller, filter, &page).await
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -258,7 +266,7 @@ pub async fn create(
     let told = people::event(&house, &caller.team_id, EventKind::CONTACT_UPDATED, &id, data);
     record::events(&house, &mut tx, &mut numbers, vec![told]).await?;
     house.commit(tx).await?;
-    Ok((StatusCode::CREATED, axum::Json(shown(&house, &caller.team_id, &id).await?)))
+    Ok((StatusCode::CREATED, axum::Json(shown(&house, &caller, &id).await?)))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -310,7 +318,7 @@ pub async fn change(
         record::events(&house, &mut tx, &mut numbers, vec![told]).await?;
     }
     house.commit(tx).await?;
-    Ok(axum::Json(shown(&house, &caller.team_id, &contact.id).await?))
+    Ok(axum::Json(shown(&house, &caller, &contact.id).await?))
 }
 
 /// A contact that is being forgotten.

@@ -11,13 +11,13 @@ use utoipa::ToSchema;
 
 use super::{ContactView, own, shown, tag_name};
 use crate::flow::{House, people, record};
-use crate::http::api::messages::{MessageList, views};
+use crate::http::api::messages::{MessageList, listed};
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
-use crate::http::extract::{Json, Page, Pagination, Path, Query, short_text};
-use crate::model::{Contact, EventKind, OptIn};
+use crate::http::extract::{Json, Page, Path, Query, short_text};
+use crate::model::{Contact, EventKind, OptIn, Status};
 use crate::store::contact::Change;
-use crate::store::{Conn, contact, contact_list, team};
+use crate::store::{Conn, contact, message, team};
 
 type Shown = Result<axum::Json<ContactView>, ApiError>;
 
@@ -28,7 +28,8 @@ enum Turn {
     Consent(OptIn, String),
 }
 
-async fn turn(house: &House, team_id: &str, key: &str, turn: Turn) -> Shown {
+async fn turn(house: &House, caller: &Caller, key: &str, turn: Turn) -> Shown {
+    let team_id = caller.team_id.as_str();
     let mut tx = house.store.begin().await?;
     let mut numbers = team::draw(&mut tx, &BTreeMap::from([(team_id.to_owned(), 1)])).await?;
     let contact = own(&mut tx, team_id, key).await?;
@@ -37,7 +38,7 @@ async fn turn(house: &House, team_id: &str, key: &str, turn: Turn) -> Shown {
         record::events(house, &mut tx, &mut numbers, vec![told]).await?;
     }
     house.commit(tx).await?;
-    Ok(axum::Json(shown(house, team_id, &contact.id).await?))
+    Ok(axum::Json(shown(house, caller, &contact.id).await?))
 }
 
 async fn write(
@@ -95,7 +96,7 @@ pub async fn tag(
     Json(value): Json<TagValue>,
 ) -> Shown {
     let value = short_text(&value.value, "value", 1000)?;
-    turn(&house, &caller.team_id, &key, Turn::Tag(tag_name(&tag)?, Some(value))).await
+    turn(&house, &caller, &key, Turn::Tag(tag_name(&tag)?, Some(value))).await
 }
 
 /// Take a tag away
@@ -106,7 +107,7 @@ pub async fn untag(
     caller: Caller,
     Path((key, tag)): Path<(String, String)>,
 ) -> Shown {
-    turn(&house, &caller.team_id, &key, Turn::Tag(tag_name(&tag)?, None)).await
+    turn(&house, &caller, &key, Turn::Tag(tag_name(&tag)?, None)).await
 }
 
 /// Block a contact
@@ -119,7 +120,7 @@ pub async fn block(
     caller: Caller,
     Path(key): Path<String>,
 ) -> Shown {
-    turn(&house, &caller.team_id, &key, Turn::Block(true)).await
+    turn(&house, &caller, &key, Turn::Block(true)).await
 }
 
 /// Unblock a contact
@@ -130,7 +131,7 @@ pub async fn unblock(
     caller: Caller,
     Path(key): Path<String>,
 ) -> Shown {
-    turn(&house, &caller.team_id, &key, Turn::Block(false)).await
+    turn(&house, &caller, &key, Turn::Block(false)).await
 }
 
 /// Why somebody opted in or out.
@@ -151,7 +152,7 @@ pub async fn opt_in(
     Json(why): Json<ConsentReason>,
 ) -> Shown {
     let reason = short_text(&why.reason, "reason", 500)?;
-    turn(&house, &caller.team_id, &key, Turn::Consent(OptIn::In, reason)).await
+    turn(&house, &caller, &key, Turn::Consent(OptIn::In, reason)).await
 }
 
 /// Note that a contact wants to hear no more
@@ -166,7 +167,7 @@ pub async fn opt_out(
     Json(why): Json<ConsentReason>,
 ) -> Shown {
     let reason = short_text(&why.reason, "reason", 500)?;
-    turn(&house, &caller.team_id, &key, Turn::Consent(OptIn::Out, reason)).await
+    turn(&house, &caller, &key, Turn::Consent(OptIn::Out, reason)).await
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -225,10 +226,7 @@ pub async fn notes(
 ) -> Result<axum::Json<MessageList>, ApiError> {
     let mut conn = house.store.read().await?;
     let contact = own(&mut conn, &caller.team_id, &key).await?;
-    let mut found =
-        contact_list::notes(&mut conn, &caller.team_id, &contact.id, page.cursor(), page.fetch())
-            .await?;
-    let next = page.cut(&mut found, |message| message.id.clone());
-    let messages = views(&mut conn, &found).await?;
-    Ok(axum::Json(MessageList { messages, pagination: Pagination { next } }))
+    let status = Some(Status::Note);
+    let filter = message::Filter { contact: contact.id, status, ..message::Filter::default() };
+    listed(&mut conn, &caller, filter, &page).await
 }

@@ -1,6 +1,7 @@
 //! The customer's own endpoints: where events are posted to, and how.
 
 mod check;
+mod stats;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::model::{Millis, PayloadFormat};
 use crate::store::endpoint::Endpoint;
 use crate::store::{Conn, Tx, endpoint, job, listen, resend as resends_table, team};
 
+pub use stats::*;
 pub use traffic::*;
 
 /// How long a secret that was replaced goes on signing beside the new one.

@@ -32,7 +32,8 @@ pub struct NewMessage {
     /// Drop it if the customer writes before it has begun to be sent.
     #[schema(required = false)]
     pub cancel_if_replied: bool,
-    /// Your own id, 1 to 200 characters: the same one again on the account is the same message.
+    /// Your own id, 1 to 200 characters: the same request under it again on the account is the same
+    /// message.
     pub idempotency_id: Option<String>,
     #[serde(flatten)]
     pub content: Content,

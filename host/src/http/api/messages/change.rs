@@ -48,12 +48,19 @@ pub async fn edit(
     if change.content.is_none() && change.schedule_at.is_none() {
         return Err(ApiError::invalid("give content, scheduleAt or both"));
     }
-    let edit = pending::Edit { content: change.content, due_at: change.schedule_at };
+    super::own(&mut *house.store.read().await?, &caller, &id).await?;
+    let edit = pending::Edit {
+        content: change.content,
+        due_at: change.schedule_at,
+        department_id: caller.department_id.clone(),
+    };
     let edited = pending::edit(&house, &caller.team_id, &id, edit).await?;
     changed(&house, &caller, &id, edited).await
 }
 
 /// Send a message that failed once more
+///
+/// It is refused where a new message would be, and counts in the account's quota again.
 #[utoipa::path(
     post,
     path = "/messages/{id}/retry",
@@ -65,6 +72,7 @@ pub async fn retry(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Answer {
+    super::own(&mut *house.store.read().await?, &caller, &id).await?;
     let retried = pending::retry(&house, &caller.team_id, &id).await?;
     changed(&house, &caller, &id, retried).await
 }
@@ -83,6 +91,7 @@ pub async fn mark_read(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Answer {
+    super::own(&mut *house.store.read().await?, &caller, &id).await?;
     let read = pending::mark_read(&house, &caller.team_id, &id).await?;
     changed(&house, &caller, &id, read).await
 }

@@ -11,19 +11,20 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 
 pub use body::{Moment, check_client_id, moment as moment_field};
-pub use view::{Message, MessageList, views};
+pub use view::{Message, MessageList, listed};
 
 use crate::flow::{House, pending, send};
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
-use crate::http::extract::{Json, Page, Pagination, Path, Query};
+use crate::http::extract::{Json, Page, Path, Query};
 use crate::model::{Direction, Message as Stored, Status};
 use crate::store::{Conn, account, contact, message, search};
 use body::NewMessage;
 
 /// Send a message
 ///
-/// 202 once it is committed; the same `idempotencyId` on an account is the same message. 429
+/// 202 once it is committed; the same request under the same `idempotencyId` on an account is the same
+/// message, and another one under it is refused as 409 `idempotency_mismatch`. 429
 /// `daily_limit` where as many as may have left the number today.
 #[utoipa::path(
     post,
@@ -133,20 +134,9 @@ pub async fn list(
         status: wanted.status,
         direction: wanted.direction,
         scheduled_after: wanted.scheduled.then(|| house.clock.now()),
+        ..message::Filter::default()
     };
-    let found =
-        message::find(&mut conn, &caller.team_id, &filter, page.cursor(), page.fetch()).await?;
-    listed(&mut conn, &page, found).await
-}
-
-async fn listed(
-    conn: &mut Conn,
-    page: &Page,
-    mut found: Vec<Stored>,
-) -> Result<axum::Json<MessageList>, ApiError> {
-    let next = page.cut(&mut found, |message| message.id.clone());
-    let messages = views(conn, &found).await?;
-    Ok(axum::Json(MessageList { messages, pagination: Pagination { next } }))
+    listed(&mut conn, &caller, filter, &page).await
 }
 
 /// A contact may be named by its number.
@@ -165,7 +155,8 @@ async fn contact_id(conn: &mut Conn, team_id: &str, named: String) -> Result<Str
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct MessageSearch {
-    /// All of these words must be there, each as a word or the beginning of one.
+    /// All of these words must be there, each as a word or the beginning of one; those in double
+    /// quotes as whole words, one behind the other. Neither case nor accents count.
     q: String,
     /// An account's id.
     #[serde(default)]
@@ -202,18 +193,16 @@ pub async fn search(
     }
     let mut conn = house.store.read().await?;
     let page = Page::new(wanted.cursor, wanted.limit);
-    let contact = contact_id(&mut conn, &caller.team_id, wanted.contact).await?;
-    let wanted = search::Wanted {
-        team_id: &caller.team_id,
-        text: &wanted.q,
-        account: &wanted.account,
-        chat: &wanted.chat,
-        contact: &contact,
-        before: page.cursor(),
-        limit: page.fetch(),
+    let (team, typed) = (&caller.team_id, &wanted.q);
+    let filter = message::Filter {
+        department: caller.department_id.clone(),
+        account: wanted.account,
+        chat: wanted.chat,
+        contact: contact_id(&mut conn, team, wanted.contact).await?,
+        ..message::Filter::default()
     };
-    let found = search::find(&mut conn, wanted).await?;
-    listed(&mut conn, &page, found).await
+    let found = search::find(&mut conn, team, typed, &filter, page.cursor(), page.fetch()).await?;
+    view::paged(&mut conn, &page, found).await
 }
 
 /// Whether to cancel a message or to forget it.
@@ -242,6 +231,7 @@ pub async fn cancel(
     id: Path<String>,
     Query(removal): Query<MessageRemoval>,
 ) -> Result<axum::Json<Message>, ApiError> {
+    own(&mut *house.store.read().await?, &caller, &id.0).await?;
     if removal.forget {
         let forgotten = pending::forget(&house, &caller.team_id, &id.0).await?;
         let message = forgotten.ok_or_else(|| ApiError::not_found("message", &id.0))??;

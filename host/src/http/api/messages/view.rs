@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::http::auth::Caller;
 use crate::http::error::ApiError;
-use crate::http::extract::{Pagination, moment};
+use crate::http::extract::{Page, Pagination, moment};
 use crate::model::{Content, Direction, Message as Stored, Status};
-use crate::store::{Conn, account, contact};
+use crate::store::{Conn, account, contact, message};
 
 /// A message, in or out.
 #[derive(Serialize, ToSchema)]
@@ -59,8 +60,31 @@ pub struct MessageList {
     pub pagination: Pagination,
 }
 
+/// A page of the messages that pass a filter, of those that the caller sees.
+pub async fn listed(
+    conn: &mut Conn,
+    caller: &Caller,
+    mut filter: message::Filter,
+    page: &Page,
+) -> Result<axum::Json<MessageList>, ApiError> {
+    filter.department.clone_from(&caller.department_id);
+    let found = message::find(conn, &caller.team_id, &filter, page.cursor(), page.fetch()).await?;
+    paged(conn, page, found).await
+}
+
+/// A page of these messages, of which one more than fit was fetched.
+pub async fn paged(
+    conn: &mut Conn,
+    page: &Page,
+    mut found: Vec<Stored>,
+) -> Result<axum::Json<MessageList>, ApiError> {
+    let next = page.cut(&mut found, |message| message.id.clone());
+    let messages = views(conn, &found).await?;
+    Ok(axum::Json(MessageList { messages, pagination: Pagination { next } }))
+}
+
 /// Messages as the API shows them, with the phone numbers of both sides.
-pub async fn views(conn: &mut Conn, messages: &[Stored]) -> Result<Vec<Message>, ApiError> {
+async fn views(conn: &mut Conn, messages: &[Stored]) -> Result<Vec<Message>, ApiError> {
     let mut ids: Vec<String> = messages.iter().map(|message| message.account_id.clone()).collect();
     ids.sort_unstable();
     ids.dedup();
