@@ -22,6 +22,7 @@ pub mod reads;
 pub mod record;
 pub mod registry;
 pub mod repeat;
+pub mod rest;
 pub mod rules;
 pub mod send;
 pub mod signal;
