@@ -92,6 +92,8 @@ impl Day {
         let bulk = json!({ "account": server.account, "pace": 1, "content": { "type": "text", "text": "Hi {{name}}" }, "recipients": recipients });
         server.client.post("/api/v1/bulk", bulk).await.ok();
         server.drain().await;
+        // The receipts: those that come for a message that is gone wait for a while to be matched.
+        server.advance(10_000).await;
         Self { server, receiver, other, own_file, shared_file }
     }
 

@@ -16,6 +16,7 @@ mod contract;
 mod conversations;
 mod crash;
 mod departments;
+mod devloop;
 mod effects;
 mod endpoints;
 mod errors;

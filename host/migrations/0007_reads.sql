@@ -2,13 +2,6 @@
 
 -- The department whose key uploaded the file; '' for the whole team.
 ALTER TABLE media ADD COLUMN department_id TEXT NOT NULL DEFAULT '';
--- The accounts whose messages name a file.
-CREATE TABLE media_account (
-    media_id TEXT NOT NULL,
-    account_id TEXT NOT NULL,
-    PRIMARY KEY (media_id, account_id)
-);
-CREATE INDEX media_account_account ON media_account (account_id);
 
 -- Notes are few among many.
 CREATE INDEX message_note ON message (chat_id, place) WHERE status = 'note';

@@ -15,7 +15,7 @@ use switchboard::store::credential::{self, Credential, Kind};
 use switchboard::{App, Running};
 use tempfile::TempDir;
 
-use super::{Client, Database, On, eventually, patiently, plugin};
+use super::{Client, Database, On, PATIENCE, eventually, plugin};
 
 /// Monday, 5 January 2026, 12:00 UTC: where every test's clock stands at first.
 const NOON: Millis = 1_767_614_400_000;
@@ -151,14 +151,8 @@ impl Server {
     /// Wait until nothing is due: no job by the clock's present time, no receipt that the pretend
     /// network owes by then.
     pub async fn drain(&self) {
-        let rested = patiently(async || {
-            let commits = *self.house().wake.committed.borrow();
-            let resting = !self.house().channels.sandbox.owes_now() && self.due_jobs().await == 0;
-            // What moved from the one to the other meanwhile was in a commit.
-            (resting && *self.house().wake.committed.borrow() == commits).then_some(())
-        })
-        .await;
-        if rested.is_none() {
+        let rested = self.house().come_to_rest(PATIENCE).await.expect("a database");
+        if !rested {
             panic!(
                 "the house does not come to rest at {}:\n{}",
                 self.clock.now(),

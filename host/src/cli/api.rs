@@ -58,10 +58,15 @@ pub struct Api {
 
 impl Api {
     pub fn new(connection: &Connection) -> anyhow::Result<Self> {
+        Self::at(&connection.url, &connection.key)
+    }
+
+    /// A client of the service at this address, with this key.
+    pub fn at(url: &str, key: &str) -> anyhow::Result<Self> {
         // Compiling a large plugin takes its time.
         let http = reqwest::Client::builder().timeout(Duration::from_secs(120)).build()?;
-        let base = format!("{}/api/v1", connection.url.trim_end_matches('/'));
-        Ok(Self { http, base, key: connection.key.clone() })
+        let base = format!("{}/api/v1", url.trim_end_matches('/'));
+        Ok(Self { http, base, key: key.to_owned() })
     }
 
     pub async fn get(&self, path: &str) -> anyhow::Result<Value> {

@@ -4,17 +4,26 @@ mod account;
 mod api;
 mod build;
 mod call;
+mod check;
+mod compiled;
 mod config;
 mod demo;
+mod deploy;
+mod dev;
 mod key;
 mod message;
+mod new;
+mod paint;
 mod plugin;
+mod plugin_file;
+mod progress;
 mod serve;
 mod settings;
 mod setup;
 mod table;
 mod team;
 mod telemetry;
+mod test;
 mod user;
 mod webhook;
 
@@ -61,6 +70,16 @@ enum Command {
     Api(call::Args),
     /// Make one .wasm file of a plugin's folder
     Build(build::Args),
+    /// Begin a plugin: a project that builds and holds its own transcript
+    New(new::Args),
+    /// Write a plugin: built and swapped in at every save, and a chat with it
+    Dev(dev::Args),
+    /// Look at a plugin as an upload would, and say what to fix
+    Check(check::Args),
+    /// Play a plugin's transcripts: what customers say, what it must answer
+    Test(test::Args),
+    /// Build a plugin and make it the version that runs on a service
+    Deploy(deploy::Args),
 }
 
 /// Run the command; a failure is one line on stderr and exit code 1.
@@ -81,6 +100,11 @@ pub fn main() -> ExitCode {
         Some(Command::Plugin(args)) => block_on(plugin::run(args)),
         Some(Command::Api(args)) => block_on(call::run(args)),
         Some(Command::Build(args)) => build::run(&args),
+        Some(Command::New(args)) => new::run(&args),
+        Some(Command::Deploy(args)) => block_on(deploy::run(args)),
+        Some(Command::Dev(args)) => block_on(dev::run(args)),
+        Some(Command::Check(args)) => block_on(check::run(args)),
+        Some(Command::Test(args)) => block_on(test::run(args)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

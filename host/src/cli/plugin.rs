@@ -25,12 +25,8 @@ enum Command {
     /// Install a plugin, or upgrade the one of its name
     Install {
         file: PathBuf,
-        /// Agree to all that it asks
-        #[arg(long)]
-        grant_all: bool,
-        /// Serve these accounts only
-        #[arg(long, value_name = "ID")]
-        account: Vec<String>,
+        #[command(flatten)]
+        terms: Terms,
     },
     /// Take a plugin away, with its timers, data and secrets
     Remove { plugin: String },
@@ -54,6 +50,17 @@ enum Command {
     },
 }
 
+/// What is agreed to when a plugin is installed.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Terms {
+    /// Agree to all that it asks
+    #[arg(long)]
+    grant_all: bool,
+    /// Serve these accounts only
+    #[arg(long, value_name = "ID")]
+    account: Vec<String>,
+}
+
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let api = Api::new(&args.connection)?;
     match args.command {
@@ -62,8 +69,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
                 println!("{}", line(plugin, &["id", "plugin", "version", "state", "reason"]));
             }
         }
-        Command::Install { file, grant_all, account } => {
-            install(&api, &file, grant_all, &account).await?
+        Command::Install { file, terms } => {
+            let bytes = std::fs::read(&file).with_context(|| file.display().to_string())?;
+            let installed = upload(&api, bytes, &terms).await?;
+            println!("{}", line(&installed, &["id", "plugin", "version"]));
         }
         Command::Remove { plugin } => {
             api.call(Method::DELETE, &format!("plugins/{plugin}"), None).await?;
@@ -102,24 +111,17 @@ fn line(item: &Value, fields: &[&str]) -> String {
     fields.iter().map(text).collect::<Vec<_>>().join("\t")
 }
 
-async fn install(
-    api: &Api,
-    file: &PathBuf,
-    grant_all: bool,
-    accounts: &[String],
-) -> anyhow::Result<()> {
-    let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
+/// Hand a built plugin to the service, which runs it from the next event on.
+pub async fn upload(api: &Api, bytes: Vec<u8>, terms: &Terms) -> anyhow::Result<Value> {
     let mut query = Vec::new();
-    if grant_all {
+    if terms.grant_all {
         query.push(("grant", "all".to_owned()));
     }
-    if !accounts.is_empty() {
-        query.push(("account", accounts.join(",")));
+    if !terms.account.is_empty() {
+        query.push(("account", terms.account.join(",")));
     }
     let request = api.request(Method::POST, "plugins").query(&query).body(bytes);
-    let installed = api.answer(request).await.context("not installed")?;
-    println!("{}", line(&installed, &["id", "plugin", "version"]));
-    Ok(())
+    api.answer(request).await.context("not installed")
 }
 
 async fn logs(api: &Api, plugin: &str, follow: bool) -> anyhow::Result<()> {

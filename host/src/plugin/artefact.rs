@@ -163,7 +163,7 @@ impl Artefacts {
     }
 
     /// The compiled form, where this engine has left one that it can read.
-    async fn read_compiled(&self, hash: &str) -> Option<Component> {
+    pub(super) async fn read_compiled(&self, hash: &str) -> Option<Component> {
         let path = self.compiled(hash);
         let engine = self.engine.clone();
         let read = tokio::task::spawn_blocking(move || {

@@ -228,6 +228,7 @@ pub struct Usage {
 }
 
 pub use error::PluginError;
+pub use inspect::Inspection;
 /// The permissions that an installer granted. Everything not here is denied.
 pub use manifest::Grants;
 pub use prepare::{Nobody, Prepared};
@@ -243,6 +244,7 @@ mod error;
 mod fault;
 mod gate;
 mod imports;
+mod inspect;
 mod invoke;
 mod limiter;
 mod logs;

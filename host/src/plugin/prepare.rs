@@ -39,29 +39,40 @@ impl Runtime {
     /// # Errors
     /// See [`PluginError`]: what is wrong, and what to change.
     pub async fn prepare(&self, bytes: Vec<u8>) -> Result<Prepared, PluginError> {
-        let settings = self.settings();
-        if bytes.len() > settings.max_size {
-            return Err(PluginError::TooLarge { size: bytes.len(), max: settings.max_size });
-        }
-        let manifest_toml = manifest::extract(&bytes)?;
-        let manifest = Manifest::parse(&manifest_toml)?;
-        manifest.check_limits(settings)?;
-        check_host_version(&manifest)?;
-
+        let (manifest_toml, manifest) = self.read_manifest(&bytes)?;
         let hash = hex::encode(Sha256::digest(&bytes));
         let bytes: Arc<[u8]> = bytes.into();
-        let component = self.artefacts().compile(Arc::clone(&bytes)).await?;
+        let component = match self.artefacts().read_compiled(&hash).await {
+            Some(component) => component,
+            None => self.artefacts().compile(Arc::clone(&bytes)).await?,
+        };
         check_imports(&component)?;
         let loaded = Arc::new(self.artefacts().link(&component)?);
-        check_exports(&component, &loaded, &manifest)?;
+        if let Some(problem) = missing_exports(&component, &loaded, &manifest).into_iter().next() {
+            return Err(problem);
+        }
         self.try_out(Arc::clone(&loaded), &hash, &manifest).await?;
         let size = bytes.len();
         self.artefacts().keep(&hash, &bytes, &component, loaded).await?;
         Ok(Prepared { hash, manifest, manifest_toml, size })
     }
 
+    /// What can be wrong with a plugin before it is compiled: its size and its manifest, which is
+    /// given as it was written too.
+    pub(super) fn read_manifest(&self, bytes: &[u8]) -> Result<(String, Manifest), PluginError> {
+        let settings = self.settings();
+        if bytes.len() > settings.max_size {
+            return Err(PluginError::TooLarge { size: bytes.len(), max: settings.max_size });
+        }
+        let manifest_toml = manifest::extract(bytes)?;
+        let manifest = Manifest::parse(&manifest_toml)?;
+        manifest.check_limits(settings)?;
+        check_host_version(&manifest)?;
+        Ok((manifest_toml, manifest))
+    }
+
     /// Make one instance, as every call does: some faults show nowhere else.
-    async fn try_out(
+    pub(super) async fn try_out(
         &self,
         loaded: Arc<Loaded>,
         hash: &str,
@@ -106,7 +117,7 @@ fn check_host_version(manifest: &Manifest) -> Result<(), PluginError> {
 }
 
 /// Tell apart what no plugin may import from a contract of another version.
-fn check_imports(component: &Component) -> Result<(), PluginError> {
+pub(super) fn check_imports(component: &Component) -> Result<(), PluginError> {
     let engine = component.engine();
     for (name, _) in component.component_type().imports(engine) {
         let (interface, version) = name.split_once('@').unwrap_or((name, ""));
@@ -132,24 +143,22 @@ fn check_imports(component: &Component) -> Result<(), PluginError> {
     Ok(())
 }
 
-/// What the manifest receives, the component must export.
-fn check_exports(
+/// What the manifest receives and the component does not export.
+pub(super) fn missing_exports(
     component: &Component,
     loaded: &Loaded,
     manifest: &Manifest,
-) -> Result<(), PluginError> {
-    for on in On::ALL {
-        let received = manifest.events.iter().any(|subscription| subscription.on == on);
-        if !received || loaded.handles(on) {
-            continue;
-        }
+) -> Vec<PluginError> {
+    let received = |on: &On| manifest.events.iter().any(|subscription| subscription.on == *on);
+    let missing = On::ALL.into_iter().filter(|on| received(on) && !loaded.handles(*on));
+    let problem = |on: On| {
         let interface = format!("switchboard:plugin/on-{}", on.as_str());
-        return Err(match other_version(component, &interface) {
+        match other_version(component, &interface) {
             Some(found) => PluginError::WitVersion { found, speaks: CONTRACT },
             None => PluginError::MissingExport { on: on.as_str(), export: interface },
-        });
-    }
-    Ok(())
+        }
+    };
+    missing.map(problem).collect()
 }
 
 /// The same interface exported in a version that this host does not speak.

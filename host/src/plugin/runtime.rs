@@ -90,6 +90,11 @@ impl Runtime {
         &self.engine
     }
 
+    /// The client by which plugins call out.
+    pub fn egress(&self) -> &Egress {
+        &self.egress
+    }
+
     /// Make one call on a fresh instance, once it is this install's turn.
     ///
     /// Never fails and never panics: whatever happens is in the outcome.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::message::{self, NewMessage};
 use super::sql::{Column, Sql, rows, with_list};
-use super::{Conn, media, search};
+use super::{Conn, search};
 use crate::model::{Millis, Past};
 
 /// The place of a past message: by its time, and before every place that a team's counter gives.
@@ -36,9 +36,7 @@ pub async fn insert(conn: &mut Conn, past: &[NewMessage]) -> sqlx::Result<HashSe
     .await?;
     let added: HashSet<String> =
         returned.iter().map(|row| row.text("id")).collect::<sqlx::Result<_>>()?;
-    let new = || past.iter().filter(|new| added.contains(&new.message.id));
-    search::add(conn, new()).await?;
-    media::name(conn, new().map(|new| &new.message)).await?;
+    search::add(conn, past.iter().filter(|new| added.contains(&new.message.id))).await?;
     Ok(added)
 }
 

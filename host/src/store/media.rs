@@ -5,7 +5,7 @@ use sqlx::any::AnyRow;
 use super::Conn;
 use super::department::narrow;
 use super::sql::{Column, Sql, rows, with_list};
-use crate::model::{Message, Millis, StoredFile};
+use crate::model::{Millis, StoredFile};
 
 /// The origin of a file that a plugin made.
 pub const PLUGIN: &str = "plugin";
@@ -100,35 +100,12 @@ pub async fn get(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Optio
     sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
 }
 
-/// Note which files these messages name, by their accounts.
-pub async fn name<'a>(
-    conn: &mut Conn,
-    messages: impl Iterator<Item = &'a Message>,
-) -> sqlx::Result<()> {
-    let pair = |message: &'a Message| {
-        let id = message.content.media()?.id.as_deref()?;
-        Some((id, message.account_id.as_str()))
-    };
-    let named: Vec<(&str, &str)> = messages.filter_map(pair).collect();
-    rows(
-        conn,
-        "INSERT INTO media_account (media_id, account_id) VALUES",
-        "ON CONFLICT DO NOTHING",
-        &named,
-        |row, (media_id, account_id)| {
-            row.text(*media_id).text(*account_id);
-        },
-    )
-    .await?;
-    Ok(())
-}
-
 /// Whether a file is a department's: its key uploaded it, or a message of one of its accounts names it.
 pub async fn is_of(conn: &mut Conn, media: &MediaRow, department_id: &str) -> sqlx::Result<bool> {
     if media.department_id == department_id {
         return Ok(true);
     }
-    let mut sql = Sql::new("SELECT 1 AS named FROM media_account WHERE media_id = ");
+    let mut sql = Sql::new("SELECT 1 AS named FROM message WHERE media_id <> '' AND media_id = ");
     sql.bind(media.id.clone());
     narrow(&mut sql, "account_id", &media.team_id, department_id);
     sql.push(" LIMIT 1");
@@ -178,7 +155,6 @@ pub async fn of_team(conn: &mut Conn, team_id: &str, limit: i64) -> sqlx::Result
 
 /// Forget files; their bytes go next.
 pub async fn delete(conn: &mut Conn, ids: &[String]) -> sqlx::Result<()> {
-    with_list(conn, "DELETE FROM media_account WHERE media_id IN", ids, "").await?;
     with_list(conn, "DELETE FROM media WHERE id IN", ids, "").await?;
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! What plugins logged, and their failed attempts: kept whatever became of the call.
 
+use sqlx::any::AnyRow;
+
 use super::sql::{Column, Sql, rows};
 use super::{Conn, event};
 use crate::model::Millis;
@@ -124,21 +126,33 @@ pub async fn failures(
     let mut sql = Sql::new("SELECT * FROM failure WHERE team_id = ");
     sql.bind(team_id.to_owned()).push(" AND install_id = ").bind(install_id.to_owned());
     sql.push(" AND event_id = ").bind(event_id.to_owned()).push(" ORDER BY id");
-    let found = sql.fetch(conn).await?;
-    found
-        .iter()
-        .map(|row| {
-            Ok(FailureRow {
-                id: row.text("id")?,
-                team_id: row.text("team_id")?,
-                install_id: row.text("install_id")?,
-                event_id: row.text("event_id")?,
-                attempt: row.int("attempt")?,
-                at: row.int("at")?,
-                wall_micros: row.int("wall_micros")?,
-                fault: row.text("fault")?,
-                reason: row.text("reason")?,
-            })
-        })
-        .collect()
+    sql.fetch(conn).await?.iter().map(failure_from_row).collect()
+}
+
+/// The failed attempts of an install at any event, in order, after the one with id `after`.
+pub async fn failures_after(
+    conn: &mut Conn,
+    team_id: &str,
+    install_id: &str,
+    after: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<FailureRow>> {
+    let mut sql = Sql::new("SELECT * FROM failure WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND install_id = ").bind(install_id.to_owned());
+    sql.push(" AND id > ").bind(after.to_owned()).push(" ORDER BY id LIMIT ").bind(limit);
+    sql.fetch(conn).await?.iter().map(failure_from_row).collect()
+}
+
+fn failure_from_row(row: &AnyRow) -> sqlx::Result<FailureRow> {
+    Ok(FailureRow {
+        id: row.text("id")?,
+        team_id: row.text("team_id")?,
+        install_id: row.text("install_id")?,
+        event_id: row.text("event_id")?,
+        attempt: row.int("attempt")?,
+        at: row.int("at")?,
+        wall_micros: row.int("wall_micros")?,
+        fault: row.text("fault")?,
+        reason: row.text("reason")?,
+    })
 }

@@ -108,16 +108,11 @@ pub async fn bulk(conn: &mut Conn, account_id: &str) -> sqlx::Result<u64> {
     Ok(1)
 }
 
-/// What counts its messages, and which files they named.
+/// What counts its messages.
 pub async fn usage(conn: &mut Conn, account_id: &str) -> sqlx::Result<u64> {
-    for head in [
-        "DELETE FROM account_day WHERE account_id = ",
-        "DELETE FROM media_account WHERE account_id = ",
-    ] {
-        let mut sql = Sql::new(head);
-        sql.bind(account_id.to_owned());
-        sql.execute(conn).await?;
-    }
+    let mut sql = Sql::new("DELETE FROM account_day WHERE account_id = ");
+    sql.bind(account_id.to_owned());
+    sql.execute(conn).await?;
     let mut sql = Sql::new("DELETE FROM usage_period WHERE account_id = ");
     sql.bind(account_id.to_owned());
     sql.execute(conn).await

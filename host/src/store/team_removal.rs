@@ -7,13 +7,12 @@ use super::sql::Sql;
 use super::{search, user};
 
 /// Rows that know their team only by what they belong to: the table, its column, and whose ids.
-const PARTS: [(&str, &str, &str); 10] = [
+const PARTS: [(&str, &str, &str); 9] = [
     ("contact_tag", "contact_id", "contact"),
     ("import_part", "import_id", "contact_import"),
     ("import_problem", "import_id", "contact_import"),
     ("bulk_recipient", "bulk_id", "bulk"),
     ("account_day", "account_id", "account"),
-    ("media_account", "media_id", "media"),
     ("state", "install_id", "install"),
     ("secret", "install_id", "install"),
     ("webhook_reply", "install_id", "install"),

@@ -26,7 +26,7 @@ pub struct Depot {
     folder: Option<PathBuf>,
     /// The bucket's address, where it is one.
     bucket: String,
-    pub(super) egress: Egress,
+    pub egress: Egress,
 }
 
 /// Bytes of one part; S3 takes no smaller ones but for the last.

@@ -3,7 +3,7 @@
 use super::{file_of, json};
 use crate::model::{Message, Millis};
 use crate::store::sql::{Column, Sql};
-use crate::store::{Conn, media, search};
+use crate::store::{Conn, search};
 
 /// What a message says from now on, and when it is due. Its words are found anew.
 pub async fn edit(conn: &mut Conn, message: &Message) -> sqlx::Result<()> {
@@ -14,7 +14,7 @@ pub async fn edit(conn: &mut Conn, message: &Message) -> sqlx::Result<()> {
     if let Some(row) = sql.fetch_one(conn).await? {
         search::change(conn, message, row.int("place")?).await?;
     }
-    media::name(conn, std::iter::once(message)).await
+    Ok(())
 }
 
 /// Keep a content whose file was fetched; its words are the same.
@@ -23,7 +23,7 @@ pub async fn set_content(conn: &mut Conn, message: &Message) -> sqlx::Result<()>
     sql.bind(json(&message.content)).push(", media_id = ");
     sql.bind(file_of(&message.content).to_owned()).push(" WHERE id = ").bind(message.id.clone());
     sql.execute(conn).await?;
-    media::name(conn, std::iter::once(message)).await
+    Ok(())
 }
 
 /// An error becomes pending again, due at `now`; false where it is no error any more.

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use sqlx::any::AnyRow;
 
 use super::sql::{Column, Sql, rows, with_list};
-use super::{Conn, chat, contact, forget, media, search};
+use super::{Conn, chat, contact, forget, search};
 use crate::model::{Chat, Contact, Content, Direction, Message, Millis, Status};
 
 pub use change::{edit, forgettable, pending_of, retry, set_content};
@@ -90,9 +90,7 @@ pub async fn insert(conn: &mut Conn, messages: &[NewMessage]) -> sqlx::Result<Ha
     )
     .await?;
     let added = returned.iter().map(|row| row.text("id")).collect::<sqlx::Result<HashSet<_>>>()?;
-    let new = || messages.iter().filter(|new| added.contains(&new.message.id));
-    search::add(conn, new()).await?;
-    media::name(conn, new().map(|new| &new.message)).await?;
+    search::add(conn, messages.iter().filter(|new| added.contains(&new.message.id))).await?;
     Ok(added)
 }
 

@@ -1,0 +1,307 @@
+//! Writing a plugin, through the program itself: new, check, test, dev.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::{plugin_file, provided};
+
+/// How long one line may take; a build of the whole SDK comes before some.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Folders for what a person has: projects, a cache, temporary files.
+struct Desk(TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        let desk = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(desk.path().join("tmp")).expect("a folder");
+        Self(desk)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn program(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+        for (name, _) in std::env::vars()
+            .filter(|(name, _)| name.starts_with("SWITCHBOARD_") || name.starts_with("CARGO_"))
+        {
+            command.env_remove(name);
+        }
+        command.current_dir(self.0.path()).args(args);
+        command.env("XDG_CACHE_HOME", self.path("cache")).env("TMPDIR", self.path("tmp"));
+        if let Some(home) = std::env::var_os("CARGO_HOME") {
+            command.env("CARGO_HOME", home);
+        }
+        // What the plugins of this workspace need is built there already.
+        let built = PathBuf::from(provided("SWITCHBOARD_TEST_PLUGINS"));
+        command.env("CARGO_TARGET_DIR", built.parent().expect("target"));
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> (bool, String, String) {
+        let Output { status, stdout, stderr } = self.program(args).output().expect("it runs");
+        assert!(status.code() == Some(0) || status.code() == Some(1), "{args:?}: {status}");
+        let text = |bytes| String::from_utf8(bytes).expect("a text");
+        (status.success(), text(stdout), text(stderr))
+    }
+
+    #[track_caller]
+    fn prints(&self, args: &[&str]) -> String {
+        let (well, out, error) = self.run(args);
+        assert!(well, "{args:?}: {out}{error}");
+        out
+    }
+
+    #[track_caller]
+    fn fails(&self, args: &[&str]) -> (String, String) {
+        let (well, out, error) = self.run(args);
+        assert!(!well, "{args:?}: {out}");
+        (out, error)
+    }
+
+    fn dev(&self, plugin: &str) -> Dev {
+        let mut command = self.program(&["dev", plugin]);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("it starts");
+        let (stdin, stdout) =
+            (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Dev { child, stdin, lines }
+    }
+
+    fn change(&self, path: &str, old: &str, new: &str) {
+        let path = self.path(path);
+        let text = std::fs::read_to_string(&path).expect("a file");
+        assert!(text.contains(old), "{text}");
+        std::fs::write(&path, text.replace(old, new)).expect("written");
+    }
+}
+
+/// `switchboard dev`, with somebody who types.
+struct Dev {
+    child: Child,
+    stdin: ChildStdin,
+    lines: Receiver<String>,
+}
+
+impl Dev {
+    fn types(&mut self, line: &str) {
+        writeln!(self.stdin, "{line}").expect("it reads");
+    }
+
+    /// Wait for a line with these words.
+    #[track_caller]
+    fn shows(&self, words: &str) -> String {
+        let mut before = Vec::new();
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            if line.contains(words) {
+                return line;
+            }
+            before.push(line);
+        }
+        panic!("no {words:?} after {before:#?}")
+    }
+
+    #[track_caller]
+    fn interrupt(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
+        assert!(self.child.wait().expect("gone").success());
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        // Gone already, where the test passed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The folders of this repository that hold a plugin in Rust with transcripts, and their packages.
+fn shipped() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let folders = ["plugins", "examples", "tests/guests"];
+    let entries =
+        folders.iter().flat_map(|folder| std::fs::read_dir(root.join(folder)).expect("a folder"));
+    let plugin = |dir: PathBuf| {
+        let cargo = std::fs::read_to_string(dir.join("Cargo.toml")).ok()?;
+        let cargo: toml::Table = toml::from_str(&cargo).ok()?;
+        let package = cargo.get("package")?.get("name")?.as_str()?.to_owned();
+        dir.join("tests").is_dir().then_some((dir, package))
+    };
+    entries.filter_map(|entry| plugin(entry.expect("an entry").path())).collect()
+}
+
+#[test]
+fn the_transcripts_of_all_plugins_hold() {
+    let desk = Desk::new();
+    let all = shipped();
+    let named = |name: &str| all.iter().any(|(_, package)| package == name);
+    for plugin in ["echo", "probe", "opt-out", "hand-over", "reminder", "away", "auto-reply"] {
+        assert!(named(plugin), "{plugin} has no transcripts");
+    }
+    for (dir, package) in &all {
+        let file = plugin_file(package);
+        let (dir, file) = (dir.to_str().expect("a path"), file.to_str().expect("a path"));
+        let told = desk.prints(&["test", dir, "--plugin", file]);
+        assert!(told.contains(" 0 failed"), "{told}");
+    }
+}
+
+#[test]
+fn a_transcript_that_does_not_hold_says_where_and_what_came_instead() {
+    let desk = Desk::new();
+    std::fs::create_dir_all(desk.path("bot/tests")).expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(desk.path(name), text).expect("written");
+    let echo = plugin_file("echo");
+    let test = ["test", "bot", "--plugin", echo.to_str().expect("a path")];
+    assert!(desk.fails(&test).1.contains("tests/first.chat"));
+
+    write("bot/tests/a.chat", "customer: hello\nbot: You said: good-bye\n");
+    write("bot/tests/b.chat", "customer: hello\nbot: You said: hello\n");
+    let (shown, error) = desk.fails(&test);
+    for words in [
+        "✗ tests/a.chat:2",
+        "- bot: You said: good-bye",
+        "+ bot: You said: hello",
+        "✓ tests/b.chat",
+        "1 passed, 1 failed",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    assert!(error.starts_with("error: 1 transcript does not hold"), "{error}");
+    let (line, _) = desk.fails(&[&test[..], &["--json"]].concat());
+    let line: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!((&line["passed"], &line["failed"]), (&1.into(), &1.into()));
+    assert_eq!(line["transcripts"][0]["line"], 2);
+    assert_eq!(line["transcripts"][0]["instead"], "bot: You said: hello");
+    assert!(
+        desk.prints(&["test", "bot", "b.chat", "--plugin", test[3]]).contains("1 passed, 0 failed")
+    );
+
+    // An answer too many, silence, and a line that says nothing.
+    for (text, place, words) in [
+        (
+            "customer: hello\n\ncustomer: again\nbot: You said: again",
+            "a.chat:1",
+            "bot says nothing more",
+        ),
+        ("customer sends image\nbot: hm", "a.chat:2", "+ bot says nothing"),
+        ("customer: hello\nbot: You said: hello\nbot waits", "a.chat:3", "the bot says"),
+        ("customer: hello\nat 2020-01-01 00:00", "a.chat:1", "bot says nothing more"),
+    ] {
+        write("bot/tests/a.chat", text);
+        let (shown, _) = desk.fails(&test);
+        assert!(shown.contains(place) && shown.contains(words), "{text}: {shown}");
+    }
+    let probe = plugin_file("probe");
+    write("bot/tests/a.chat", "customer: http https://api.example.com/x\n");
+    let (shown, _) =
+        desk.fails(&["test", "bot", "a.chat", "--plugin", probe.to_str().expect("a path")]);
+    assert!(shown.contains("http GET https://api.example.com/x answers 200"), "{shown}");
+    write("bot/tests/a.chat", "customer: fail\nbot: hm\n");
+    let (shown, _) =
+        desk.fails(&["test", "bot", "a.chat", "--plugin", probe.to_str().expect("a path")]);
+    assert!(shown.contains("fault  exception: failed as asked"), "{shown}");
+}
+
+#[test]
+fn a_plugin_is_looked_at_as_an_upload_would() {
+    let desk = Desk::new();
+    let reminder = plugin_file("reminder");
+    let shown = desk.prints(&["check", reminder.to_str().expect("a path")]);
+    for words in ["reminder 0.1.0", "set timers", "timers", "on-message", "it can be installed"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    // Another manifest: one event that nothing handles, and a permission that it lacks.
+    let manifest = "id = \"reminder\"\nversion = \"0.1.0\"\n[[events]]\non = \"message\"\n[[events]]\non = \"status\"\n[[events]]\non = \"webhook\"\n[permissions]\nmessaging = true\nstate = true\nchats = \"read\"\n";
+    let bytes = std::fs::read(&reminder).expect("a plugin");
+    let bytes = switchboard::plugin::manifest::embed(&bytes, manifest).expect("embedded");
+    std::fs::write(desk.path("worse.wasm"), bytes).expect("written");
+    let (line, error) = desk.fails(&["check", "worse.wasm", "--json"]);
+    assert!(error.contains("worse.wasm would be refused: 2 things to fix"), "{error}");
+    let line: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(line["problems"][0]["code"], "missing_export");
+    assert!(line["problems"][1]["message"].as_str().expect("a reason").contains("on-webhook"));
+    let warnings = line["warnings"].to_string();
+    assert!(warnings.contains("`timers = true`") && warnings.contains("`chats = "), "{warnings}");
+    std::fs::write(desk.path("none.wasm"), b"none").expect("written");
+    let (shown, _) = desk.fails(&["check", "none.wasm"]);
+    assert!(shown.contains("not a WebAssembly component"), "{shown}");
+}
+
+#[test]
+fn what_is_deployed_runs_on_the_service_once_its_wishes_are_agreed_to() {
+    let desk = Desk::new();
+    let mut demo = desk.program(&["demo", "--port", "0", "--json"]);
+    let mut child = demo.stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("its line");
+    let ready: Value = serde_json::from_str(&line).expect("JSON");
+    let text = |name: &str| ready[name].as_str().expect("a text");
+    let service = ["--url", text("url"), "--key", text("api_key")];
+    let echo = plugin_file("echo");
+    let deploy = [&["deploy", echo.to_str().expect("a path")], &service[..]].concat();
+    assert!(desk.fails(&deploy).1.contains("consent_required"));
+    let deployed = desk.prints(&[&deploy[..], &["--grant-all", "--json"]].concat());
+    let deployed: Value = serde_json::from_str(&deployed).expect("JSON");
+    assert_eq!((&deployed["plugin"], &deployed["state"]), (&"echo".into(), &"active".into()));
+    assert!(desk.prints(&[&["plugin", "list"], &service[..]].concat()).contains("echo"));
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
+    assert!(child.wait().expect("gone").success());
+}
+
+#[test]
+fn from_a_new_project_to_a_bot_that_is_changed_while_it_runs() {
+    let desk = Desk::new();
+    desk.prints(&["new", "lead-bot"]);
+    assert!(desk.fails(&["new", "lead-bot"]).1.contains("is there already"));
+    assert!(desk.prints(&["test", "lead-bot"]).contains("lead-bot: 1 passed, 0 failed"));
+    assert!(desk.prints(&["check", "lead-bot"]).contains("it can be installed"));
+
+    let mut dev = desk.dev("lead-bot");
+    assert!(dev.shows("/sandbox").contains("http://127.0.0.1:"));
+    dev.shows("lead-bot 0.1.0 runs. It may: send messages");
+    dev.types("hello");
+    dev.shows("bot: You said: hello");
+    assert!(dev.shows("[Remind me]").contains('✓'));
+    dev.types("/choose 1");
+    dev.shows("bot: I will, in ten minutes.");
+    desk.change("lead-bot/src/lib.rs", "You said", "You wrote");
+    dev.shows("swapped in");
+    dev.types("/as +15550123 Ann");
+    dev.shows("You write as +15550123 (Ann)");
+    dev.types("good evening");
+    dev.shows("You wrote: good evening");
+    desk.change("lead-bot/src/lib.rs", "fn on_message", "fn on_mistake");
+    dev.shows("it does not build; the version before runs on");
+    dev.types("still there?");
+    dev.shows("You wrote: still there?");
+    desk.change("lead-bot/src/lib.rs", "fn on_mistake", "fn on_message");
+    desk.change("lead-bot/plugin.toml", "0.1.0\"\nhost", "0.2.0\"\nhost");
+    dev.shows("lead-bot 0.2.0 swapped in");
+    dev.interrupt();
+    let left: Vec<_> = std::fs::read_dir(desk.path("tmp")).expect("a folder").collect();
+    assert!(left.is_empty(), "{left:?}");
+}
