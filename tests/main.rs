@@ -30,6 +30,7 @@ mod hotswap;
 mod identity;
 mod intake;
 mod keys;
+mod languages;
 mod media;
 mod members;
 mod merges;

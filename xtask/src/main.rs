@@ -1,9 +1,11 @@
-//! The project's own commands: `cargo xtask demo | test | bench | guests`.
+//! The project's own commands: `cargo xtask demo | test | bench | guests | bindings`.
 
 mod bench;
+mod bindings;
 mod build;
 mod demo;
 mod guests;
+mod languages;
 mod packages;
 mod postgres;
 mod python;
@@ -32,6 +34,8 @@ enum Command {
     Bench(bench::Bench),
     /// Build all plugins into target/plugins.
     Guests,
+    /// Make the bindings of the C SDK anew, after a change of wit/.
+    Bindings,
 }
 
 fn main() -> ExitCode {
@@ -40,6 +44,7 @@ fn main() -> ExitCode {
         Command::Demo(demo) => demo.run(&root),
         Command::Test(test) => test.run(&root),
         Command::Bench(bench) => bench.run(&root),
+        Command::Bindings => bindings::generate(&root),
         Command::Guests => build::everything(&root).map(|_| ()),
     };
     match done {

@@ -1,6 +1,7 @@
-//! What the tests need from the system: PostgreSQL, Chromium and Python, from Debian's packages when absent.
+//! What the tests need from the system: PostgreSQL, Chromium, Python and a C compiler for WebAssembly, from
+//! Debian's packages when absent.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -13,13 +14,17 @@ struct Need {
     packages: &'static [&'static str],
 }
 
-const NEEDS: [Need; 3] = [
+const NEEDS: [Need; 4] = [
     Need { is_there: || postgres_programs().is_some(), packages: &["postgresql"] },
     Need {
         is_there: || steps::on_path("chromium") && steps::on_path("chromedriver"),
         packages: &["chromium", "chromium-driver"],
     },
     Need { is_there: python_makes_environments, packages: &["python3", "python3-venv"] },
+    Need {
+        is_there: || steps::on_path("clang-19") && Path::new("/usr/include/wasm32-wasi").is_dir(),
+        packages: &["clang-19", "lld-19", "libclang-rt-19-dev-wasm32", "wasi-libc"],
+    },
 ];
 
 /// Installs its arguments. Debian asks policy-rc.d before it starts a service that it installed; this

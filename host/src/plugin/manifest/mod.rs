@@ -1,5 +1,6 @@
 //! The manifest (`plugin.toml`): what a plugin is, what it receives, what it asks for.
 
+mod build;
 mod carry;
 mod check;
 mod filter;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use build::{Build, Language};
 pub use carry::{SECTION, embed, extract};
 pub use filter::{On, Pattern, Subscription};
 pub use grants::{Access, Grants};
@@ -52,6 +54,8 @@ pub struct Manifest {
     pub routes: Vec<Route>,
     #[serde(default)]
     pub limits: AskedLimits,
+    #[serde(default)]
+    pub build: Build,
 }
 
 /// What a failing event does to those behind it in its chat.

@@ -1,13 +1,14 @@
-//! `switchboard build`: a plugin's folder becomes one `.wasm` file that carries its manifest.
+//! Rust: cargo builds the component by itself.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
-use serde_json::{Value, json};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
-use crate::plugin::manifest::{Manifest, embed};
+use super::project::{Project, put};
+use super::sdk;
 
 /// The target that Rust plugins are built for.
 const TARGET: &str = "wasm32-wasip2";
@@ -23,64 +24,27 @@ const PROFILE: [&str; 6] = [
     "profile.plugin.panic='abort'",
 ];
 
-/// Make one .wasm file of a plugin's folder.
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    /// The plugin's folder, which has a plugin.toml
-    #[arg(default_value = ".")]
-    dir: PathBuf,
-    /// Where to write the plugin [default: <id>.wasm in the folder]
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
-    /// Take this component instead of building a Rust project; for every other language
-    #[arg(long, value_name = "FILE")]
-    wasm: Option<PathBuf>,
-    /// Print one line of JSON: {"id","version","path","size"}
-    #[arg(long)]
-    json: bool,
-}
-
-/// Build, put the manifest in, and print where the plugin is and how large (in bytes).
+/// Build a project and give its component.
 ///
 /// # Errors
-/// One sentence that says what is missing: the manifest, the target, a library to build.
-pub fn run(args: &Args) -> Result<()> {
-    let manifest_path = args.dir.join("plugin.toml");
-    let text = std::fs::read_to_string(&manifest_path).with_context(|| {
-        format!("cannot read {}: a plugin's folder has a plugin.toml", manifest_path.display())
-    })?;
-    let manifest = Manifest::parse(&text).with_context(|| manifest_path.display().to_string())?;
-    let wasm = match &args.wasm {
-        Some(wasm) => wasm.clone(),
-        None => cargo_build(&args.dir)?,
-    };
-    let component = std::fs::read(&wasm).with_context(|| wasm.display().to_string())?;
-    let plugin = embed(&component, &text).with_context(|| wasm.display().to_string())?;
-    let out = args.out.clone().unwrap_or_else(|| args.dir.join(format!("{}.wasm", manifest.id)));
-    std::fs::write(&out, &plugin).with_context(|| format!("cannot write {}", out.display()))?;
-    if args.json {
-        let line = json!({
-            "id": manifest.id,
-            "version": manifest.version.to_string(),
-            "path": out,
-            "size": plugin.len(),
-        });
-        println!("{line}");
-    } else {
-        println!("{}: {} {}, {} bytes", out.display(), manifest.id, manifest.version, plugin.len());
+/// When Rust or its target is missing, or the program does not hold: cargo's words are on the terminal
+/// then.
+pub fn build(project: &Project) -> Result<Vec<u8>> {
+    if std::fs::read_to_string(project.dir.join("Cargo.toml"))?.contains(SDK) {
+        let work = project.work()?.join("rust");
+        sdk::write(&work, &sdk::RUST)?;
+        put(&work.join("Cargo.toml"), sdk::RUST_WORKSPACE.as_bytes())?;
     }
-    Ok(())
+    let component = cargo_build(&project.dir)?;
+    std::fs::read(&component).with_context(|| component.display().to_string())
 }
 
-/// Build a Rust project and give the path of its component.
+/// Where a project outside this repository finds the SDK.
+const SDK: &str = ".switchboard/rust/plugins/sdk/rust";
+
+/// The path of the component that a project makes.
 fn cargo_build(dir: &Path) -> Result<PathBuf> {
     let project = dir.join("Cargo.toml");
-    if !project.is_file() {
-        bail!(
-            "{} has no Cargo.toml: build the component with your language's own tool and give it with --wasm",
-            dir.display()
-        );
-    }
     ensure!(
         has_target(dir)?,
         "the Rust target {TARGET} is missing: run `rustup target add {TARGET}`"
@@ -130,6 +94,8 @@ fn component_of(message: &Value, project: &Path) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -148,21 +114,5 @@ mod tests {
         assert_eq!(component(message("/bot/Cargo.toml", "/t/libbot.rlib")), None);
         assert_eq!(component(message("/sdk/Cargo.toml", "/t/sdk.wasm")), None);
         assert_eq!(component(json!({"reason": "build-finished", "success": true})), None);
-    }
-
-    #[test]
-    fn a_folder_without_a_plugin_says_what_it_lacks() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let args = |wasm| Args { dir: dir.path().to_owned(), out: None, wasm, json: false };
-        let error = run(&args(None)).expect_err("no manifest");
-        assert!(error.to_string().contains("plugin.toml"), "{error:#}");
-        std::fs::write(dir.path().join("plugin.toml"), "id = \"bot\"\nversion = \"0.1.0\"\n")
-            .expect("written");
-        let error = run(&args(None)).expect_err("no project");
-        assert!(error.to_string().contains("--wasm"), "{error:#}");
-        let wasm = dir.path().join("bot.txt");
-        std::fs::write(&wasm, "no component").expect("written");
-        let error = run(&args(Some(wasm))).expect_err("no component");
-        assert!(error.to_string().contains("bot.txt"), "{error:#}");
     }
 }

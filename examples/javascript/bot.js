@@ -1,0 +1,7 @@
+// The smallest bot: it says what it hears.
+
+import { reply } from "switchboard-sdk";
+
+export function onMessage(event) {
+  reply(event, `You said: ${event.text}`);
+}

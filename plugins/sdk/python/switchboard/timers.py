@@ -1,0 +1,42 @@
+"""Timers: `timers.chat` (the chat of this event) and `timers.plugin`. One is known by scope and name:
+setting it again replaces it."""
+
+from wit_world.imports import timers as _host
+from wit_world.imports.timers import Entry
+
+from ._error import call
+from ._time import Moment, Span, moment, span
+
+
+class Timers:
+    """The timers of one scope."""
+
+    def __init__(self, scope: str) -> None:
+        self._scope = scope
+
+    def at(self, name: str, time: Moment, payload: str = "") -> None:
+        """Fire at a moment."""
+        call(_host.set, self._scope, name, moment(time), payload)
+
+    def after(self, name: str, time: Span, payload: str = "") -> None:
+        """Fire so much later: `timers.chat.after("nudge", timedelta(hours=1))`."""
+        call(_host.set_after, self._scope, name, span(time), payload)
+
+    def cron(self, name: str, cron: str, time_zone: str = "", payload: str = "") -> None:
+        """Fire again and again: a cron expression of five to seven fields in an IANA time zone (empty:
+        UTC)."""
+        call(_host.set_cron, self._scope, name, cron, time_zone, payload)
+
+    def cancel(self, name: str) -> None:
+        """Cancel one; no error where there is none."""
+        call(_host.cancel, self._scope, name)
+
+    def list(self) -> list[Entry]:
+        """Those that are set."""
+        return call(_host.list, self._scope)
+
+
+chat = Timers("chat")
+"""Timers of the chat of this event."""
+plugin = Timers("plugin")
+"""Timers of the plugin as a whole."""
