@@ -61,6 +61,28 @@ async fn c() {
     Box::pin(converse(&C)).await;
 }
 
+/// What `switchboard new` begins holds its own transcript.
+#[test]
+fn a_new_project_in_each_language_holds_its_transcript() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |args: &[&str]| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+        program.current_dir(folder.path()).args(args);
+        program.env("SWITCHBOARD_TOOLS", provided("SWITCHBOARD_TEST_TOOLS"));
+        program.env("XDG_CACHE_HOME", folder.path().join("cache"));
+        let output = program.output().expect("it runs");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {error}");
+        String::from_utf8(output.stdout).expect("a text")
+    };
+    for language in ["js", "ts", "python", "c"] {
+        let name = format!("bot-{language}");
+        run(&["new", &name, "--lang", language]);
+        let told = run(&["test", &name]);
+        assert!(told.contains("1 passed, 0 failed"), "{told}");
+    }
+}
+
 /// The whole conversation.
 async fn converse(language: &Language) {
     let folder = tempfile::tempdir().expect("a folder");

@@ -9,14 +9,74 @@ use serde_json::json;
 
 /// A language that a project can be begun in.
 struct Language {
-    name: &'static str,
-    /// Path and text of each file; `{{name}}` and `{{sdk}}` are filled in.
+    /// The first is shown.
+    names: &'static [&'static str],
+    /// The file that the bot is in.
+    main: &'static str,
+    /// What has to be there to build it.
+    needs: &'static str,
+    /// Path and text of each file beside [`FILES`].
     files: &'static [(&'static str, &'static str)],
-    /// Give the project its SDK; answers where it is, as the project's own files name it.
+    /// Give the project what its files name as `{{sdk}}`.
     sdk: fn(project: &Path) -> Result<String>,
 }
 
-const LANGUAGES: [Language; 1] = [Language { name: "rust", files: rust::FILES, sdk: rust::sdk }];
+/// The files of every project; `{{name}}`, `{{main}}`, `{{needs}}` and `{{sdk}}` are filled in.
+const FILES: [(&str, &str); 4] = [
+    ("plugin.toml", include_str!("plugin.toml.in")),
+    ("tests/first.chat", include_str!("first.chat")),
+    ("README.md", include_str!("README.md.in")),
+    (".gitignore", ".switchboard/\nnode_modules/\ntarget/\n*.wasm\n"),
+];
+
+const LANGUAGES: [Language; 5] = [
+    Language {
+        names: &["rust", "rs"],
+        main: "src/lib.rs",
+        needs: "the Rust target for plugins: `rustup target add wasm32-wasip2`",
+        files: &[
+            ("Cargo.toml", include_str!("rust/Cargo.toml.in")),
+            ("src/lib.rs", include_str!("rust/lib.rs.in")),
+        ],
+        sdk: rust::sdk,
+    },
+    Language {
+        names: &["javascript", "js"],
+        main: "bot.js",
+        needs: "Node.js 20 or newer",
+        files: &[("bot.js", include_str!("javascript/bot.js.in"))],
+        sdk: brought,
+    },
+    Language {
+        names: &["typescript", "ts"],
+        main: "bot.ts",
+        needs: "Node.js 20 or newer",
+        files: &[
+            ("bot.ts", include_str!("typescript/bot.ts.in")),
+            ("tsconfig.json", include_str!("typescript/tsconfig.json")),
+        ],
+        sdk: brought,
+    },
+    Language {
+        names: &["python", "py"],
+        main: "bot.py",
+        needs: "Python 3.10 or newer with venv",
+        files: &[("bot.py", include_str!("python/bot.py.in"))],
+        sdk: brought,
+    },
+    Language {
+        names: &["c"],
+        main: "bot.c",
+        needs: "clang and wasi-libc, zig, or a WASI SDK",
+        files: &[("bot.c", include_str!("c/bot.c.in"))],
+        sdk: brought,
+    },
+];
+
+/// `switchboard build` brings the SDK along, and no file has to name it.
+fn brought(_: &Path) -> Result<String> {
+    Ok(String::new())
+}
 
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
@@ -34,9 +94,9 @@ pub struct Args {
 
 /// Make the project and say what to do with it.
 pub fn run(args: &Args) -> Result<()> {
-    let known = LANGUAGES.iter().find(|language| language.name == args.lang);
+    let known = LANGUAGES.iter().find(|language| language.names.contains(&args.lang.as_str()));
     let Some(language) = known else {
-        let names: Vec<&str> = LANGUAGES.iter().map(|language| language.name).collect();
+        let names: Vec<&str> = LANGUAGES.iter().map(|language| language.names[0]).collect();
         bail!(
             "{:?} is no language that a project can be begun in: {}",
             args.lang,
@@ -49,12 +109,13 @@ pub fn run(args: &Args) -> Result<()> {
         .with_context(|| format!("cannot make {}", args.path.display()))?;
     let project = args.path.canonicalize()?;
     let sdk = (language.sdk)(&project)?;
-    for (path, text) in language.files {
+    for (path, text) in FILES.iter().chain(language.files) {
         let text = text.replace("{{name}}", &name).replace("{{sdk}}", &sdk);
+        let text = text.replace("{{main}}", language.main).replace("{{needs}}", language.needs);
         write(&project.join(path), &text)?;
     }
     if args.json {
-        println!("{}", json!({ "id": name, "path": project, "language": language.name }));
+        println!("{}", json!({ "id": name, "path": project, "language": language.names[0] }));
     } else {
         let dir = args.path.display();
         println!(
@@ -62,7 +123,7 @@ pub fn run(args: &Args) -> Result<()> {
              \x20 switchboard test {dir}    build it and play tests/first.chat\n\
              \x20 switchboard dev {dir}     talk to it while you change it\n\
              \x20 switchboard check {dir}   look at it as an upload would",
-            language.name
+            language.names[0]
         );
     }
     Ok(())

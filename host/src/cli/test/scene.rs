@@ -190,6 +190,8 @@ fn settings(data: &Path) -> Config {
     config.limits.requests_per_minute = 1_000_000;
     config.limits.messages_per_day = 0;
     config.outbox.typing = 0;
+    // A Python takes many seconds of a busy machine.
+    config.plugins.compile_timeout = 600_000;
     config
 }
 
