@@ -157,7 +157,7 @@ async fn failures(server: &Server, install: &str, language: &Language) {
     assert_eq!(letters.len(), 3, "{reasons:?}");
     let tried_again = |letter: &Value| letter["attempts"] == 5 && letter["fault"] == "exception";
     assert!(letters.iter().all(tried_again), "{letters:?}");
-    assert!(reasons.iter().any(|it| *it == "no such order"), "{reasons:?}");
+    assert!(reasons.contains(&"no such order"), "{reasons:?}");
     let denied = |it: &&str| it.starts_with("denied: ") && it.contains("elsewhere.example.com");
     assert!(reasons.iter().any(denied), "the host to ask for: {reasons:?}");
     let logs = server.client.get(&format!("/api/v1/plugins/{install}/logs?limit=1000")).await.ok();
