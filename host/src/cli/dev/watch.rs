@@ -24,6 +24,8 @@ pub struct Watch {
     file: Option<PathBuf>,
     watched: BTreeSet<PathBuf>,
     news: mpsc::UnboundedReceiver<PathBuf>,
+    /// A file was changed, and nobody was told yet.
+    moved: bool,
 }
 
 impl Watch {
@@ -51,7 +53,8 @@ impl Watch {
         } else {
             path
         };
-        let mut watch = Self { watcher, folder, file, watched: BTreeSet::new(), news };
+        let mut watch =
+            Self { watcher, folder, file, watched: BTreeSet::new(), news, moved: false };
         let folder = watch.folder.clone();
         watch
             .watcher
@@ -77,16 +80,17 @@ impl Watch {
         }
     }
 
-    /// Return when a file was changed and nothing has moved for a moment.
+    /// Return when a file was changed and nothing has moved for a moment. What was seen is kept where
+    /// the wait is dropped in the middle.
     pub async fn changed(&mut self) {
-        loop {
+        while !self.moved {
             match self.news.recv().await {
-                Some(path) if self.counts(&path) => break,
-                Some(_) => {}
+                Some(path) => self.moved = self.counts(&path),
                 None => std::future::pending().await,
             }
         }
         while let Ok(Some(_)) = tokio::time::timeout(SETTLE, self.news.recv()).await {}
+        self.moved = false;
     }
 
     fn counts(&self, path: &Path) -> bool {
@@ -111,6 +115,19 @@ fn is_source(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_change_is_told_although_a_wait_for_it_was_dropped() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut watch = Watch::start(folder.path()).expect("watched");
+        std::fs::write(folder.path().join("bot.js"), "a").expect("written");
+        while !watch.moved {
+            let moment = Duration::from_millis(10);
+            let _ = tokio::time::timeout(moment, watch.changed()).await;
+        }
+        watch.changed().await;
+        assert!(!watch.moved);
+    }
 
     #[test]
     fn what_tools_leave_is_no_source() {
