@@ -11,6 +11,7 @@ mod demo;
 mod deploy;
 mod dev;
 mod key;
+mod logs;
 mod message;
 mod new;
 mod paint;
@@ -20,10 +21,12 @@ mod progress;
 mod serve;
 mod settings;
 mod setup;
+mod state;
 mod table;
 mod team;
 mod telemetry;
 mod test;
+mod trace;
 mod user;
 mod webhook;
 
@@ -66,6 +69,10 @@ enum Command {
     Message(message::Args),
     /// Install and look after plugins on a running service
     Plugin(plugin::Args),
+    /// What plugins of a running service logged
+    Logs(logs::Args),
+    /// All that came of one message or event on a running service
+    Trace(trace::Args),
     /// Call any operation of a running service's API
     Api(call::Args),
     /// Make one .wasm file of a plugin's folder
@@ -98,6 +105,8 @@ pub fn main() -> ExitCode {
         Some(Command::Webhook(args)) => block_on(webhook::run(args)),
         Some(Command::Message(args)) => block_on(message::run(args)),
         Some(Command::Plugin(args)) => block_on(plugin::run(args)),
+        Some(Command::Logs(args)) => block_on(logs::run(args)),
+        Some(Command::Trace(args)) => block_on(trace::run(args)),
         Some(Command::Api(args)) => block_on(call::run(args)),
         Some(Command::Build(args)) => build::run(&args),
         Some(Command::New(args)) => new::run(&args),

@@ -173,7 +173,10 @@ impl Dispatcher {
             }
             match settled? {
                 Settled::Written | Settled::Zombie => return Ok(()),
-                Settled::Overtaken => lost += 1,
+                Settled::Overtaken => {
+                    metrics::counter!("switchboard_plugin_calls_overtaken_total").increment(1);
+                    lost += 1;
+                }
             }
         }
     }
@@ -197,9 +200,8 @@ impl Dispatcher {
         let outcome = if attempt > self.house.config.delivery.attempts {
             died(task.job.attempts)
         } else {
-            self.house.runtime.call(self.call(active, event, input, attempt)).await
+            self.house.runtime.call(self.call(active, event, input, job.id.clone(), attempt)).await
         };
-        metrics::counter!("switchboard_plugin_calls_total", "plugin" => active.install.plugin.clone()).increment(1);
         Ok(conclude(Conclusion::Ran {
             event: event.clone(),
             install_id: active.install.id.clone(),
@@ -207,12 +209,20 @@ impl Dispatcher {
         }))
     }
 
-    fn call(&self, active: &Active, event: &Arc<Event>, input: Input, attempt: i64) -> Call {
+    fn call(
+        &self,
+        active: &Active,
+        event: &Arc<Event>,
+        input: Input,
+        job: String,
+        attempt: i64,
+    ) -> Call {
         Call {
             install: active.install.clone(),
             event: event.clone(),
             input,
             attempt: u32::try_from(attempt).unwrap_or(u32::MAX),
+            job,
             host: Arc::new(Reads(self.house.clone())),
         }
     }
@@ -323,6 +333,7 @@ fn host_fault(reason: String) -> Outcome {
         reads: Vec::new(),
         logs: Vec::new(),
         files: Vec::new(),
+        requests: Vec::new(),
         usage: Usage::default(),
     }
 }

@@ -8,10 +8,12 @@ pub mod conversations;
 pub mod dispatch;
 pub mod effect;
 pub mod folder;
+pub mod holdings;
 pub mod identity;
 pub mod inbound;
 pub mod install;
 pub mod media;
+pub mod meters;
 pub mod notify;
 pub mod outbox;
 pub mod pending;
@@ -26,7 +28,9 @@ pub mod rest;
 pub mod rules;
 pub mod send;
 pub mod signal;
+pub mod spans;
 pub mod spin;
+pub mod story;
 pub mod teams;
 pub mod templates;
 pub mod timers;
@@ -69,6 +73,12 @@ pub struct House {
     pub sends: Batcher<Queuer>,
     /// Which accounts were heard from, and which were asked.
     pub pulses: accounts::Pulses,
+    /// What calls came to, for `/metrics`.
+    pub meters: meters::Meters,
+    /// How much installs keep.
+    pub holdings: holdings::Holdings,
+    /// What is told to a collector.
+    pub spans: spans::Spans,
 }
 
 /// How often a stage looks again although nobody woke it: a safety net on one machine, and the
@@ -85,6 +95,8 @@ impl House {
         seal: Seal,
         depot: Depot,
     ) -> Arc<Self> {
+        let meters = meters::Meters::new(config.telemetry.installs);
+        let spans = spans::Spans::start(&config.telemetry);
         Arc::new_cyclic(|house| Self {
             config,
             clock,
@@ -97,6 +109,9 @@ impl House {
             depot,
             sends: Batcher::start(Arc::new(Queuer(house.clone()))),
             pulses: accounts::Pulses::default(),
+            meters,
+            holdings: holdings::Holdings::default(),
+            spans,
         })
     }
 

@@ -2,14 +2,15 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::ApiError;
+use crate::model::trace;
 
 /// A JSON body. Types refuse unknown fields with `serde(deny_unknown_fields)`.
 pub struct Json<T>(pub T);
@@ -100,6 +101,23 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
             axum::extract::Query::from_request_parts(parts, state).await?;
         Ok(Self(query))
     }
+}
+
+/// The header `traceparent`, where it holds; else empty.
+pub struct Traceparent(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Traceparent {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(traceparent(&parts.headers)))
+    }
+}
+
+/// The same of headers in hand.
+pub fn traceparent(headers: &HeaderMap) -> String {
+    let given = headers.get("traceparent").and_then(|value| value.to_str().ok());
+    given.and_then(trace::accepted).unwrap_or_default()
 }
 
 /// A page of a list: what comes after `cursor`, at most `limit` (50 where absent, 200 at most).

@@ -15,9 +15,9 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::error::ApiError;
-use super::extract::Path;
+use super::extract::{Path, traceparent};
 use crate::flow::{House, install, record};
-use crate::model::{Event, EventKind, InstallState, JobKind};
+use crate::model::{Event, EventKind, InstallState, JobKind, Trace};
 use crate::plugin::manifest::{Manifest, RouteMode};
 use crate::store::job::Job;
 use crate::store::plugin::InstallRow;
@@ -124,6 +124,7 @@ async fn store(house: &House, delivery: &Delivery) -> Result<String, ApiError> {
             "headers": plain_headers(&delivery.headers),
             "body_base64": STANDARD.encode(&delivery.body),
         }),
+        trace: Trace::given(traceparent(&delivery.headers)),
     };
     let mut tx = house.store.begin().await?;
     let mut wanted = record::numbers_for(std::slice::from_ref(&event));

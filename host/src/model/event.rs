@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Alias, Content, Millis, Status};
+use super::{Alias, Content, Millis, Status, Trace};
 
 /// Beyond this many plugin answers to plugin answers, a send or an emitted event is a loop.
 pub const MAX_DEPTH: i64 = 8;
@@ -26,6 +26,9 @@ pub struct Event {
     pub at: Millis,
     pub depth: i64,
     pub data: Value,
+    /// What it came of.
+    #[serde(skip)]
+    pub trace: Trace,
 }
 
 impl Event {
@@ -175,6 +178,7 @@ mod tests {
             at: 0,
             depth: 0,
             data: Value::Null,
+            trace: Trace::default(),
         };
         let named = |names: &[&str]| {
             event.is_named(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())

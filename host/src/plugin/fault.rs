@@ -29,8 +29,37 @@ impl Stop {
 pub(super) fn of_error(error: &wasmtime::Error, run: &Run) -> Fault {
     let backtrace =
         error.downcast_ref::<WasmBacktrace>().map(ToString::to_string).unwrap_or_default();
-    let (class, reason) = class_and_reason(error, run);
+    let (class, mut reason) = class_and_reason(error, run);
+    let trapped = error.downcast_ref::<Trap>().is_some_and(|trap| *trap != Trap::Interrupt);
+    if trapped && let Some(place) = error.downcast_ref::<WasmBacktrace>().and_then(place) {
+        reason = format!("{reason} (in {place})");
+    }
     Fault { class, reason, backtrace }
+}
+
+/// Where in its own code a guest was stopped: the innermost function that is none of its language's.
+fn place(backtrace: &WasmBacktrace) -> Option<String> {
+    const RUNTIME: [&str; 14] = [
+        "abort", "__", "_start", "std::", "core::", "alloc::", "rust_", "panic", "dl", "free",
+        "malloc", "mem", "exit", "_Exit",
+    ];
+    backtrace.frames().iter().find_map(|frame| {
+        let name = demangled(frame.func_name()?);
+        if RUNTIME.iter().any(|own| name.trim_start_matches('<').starts_with(own)) {
+            return None;
+        }
+        let line = frame.symbols().first().and_then(|symbol| {
+            let file = symbol.file()?.rsplit('/').next()?.to_owned();
+            Some(format!(", {file}:{}", symbol.line()?))
+        });
+        Some(format!("`{name}`{}", line.unwrap_or_default()))
+    })
+}
+
+/// A Rust function's name as people write it, without the hash behind it.
+fn demangled(name: &str) -> String {
+    let shown = format!("{:#}", rustc_demangle::demangle(name));
+    shown.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 fn class_and_reason(error: &wasmtime::Error, run: &Run) -> (FaultClass, String) {

@@ -94,6 +94,11 @@ impl Logs {
         std::mem::take(&mut inner.lines)
     }
 
+    /// How many lines were not kept.
+    pub(super) fn dropped(&self) -> usize {
+        self.lock().dropped
+    }
+
     /// The end of what it wrote as errors, for the reason of a crash; empty where there is none.
     pub(super) fn last_words(&self) -> String {
         let inner = self.lock();

@@ -93,6 +93,7 @@ impl Runtime {
             install: Arc::new(install),
             event: Arc::new(no_event()),
             input: Input::Event,
+            job: String::new(),
             attempt: 1,
             host: Arc::new(Nobody),
         };
@@ -181,6 +182,7 @@ fn no_event() -> Event {
         at: 0,
         depth: 0,
         data: Value::Null,
+        trace: Default::default(),
     }
 }
 

@@ -25,6 +25,8 @@ pub mod media;
 pub mod merge;
 pub mod message;
 pub mod plugin;
+pub mod plugin_call;
+pub mod plugin_hour;
 pub mod plugin_log;
 pub mod removal;
 pub mod resend;

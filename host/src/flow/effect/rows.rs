@@ -6,24 +6,25 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::fate::{self, is_last, parked_lane};
+use super::told::Told;
 use super::{Conclusion, Settlement, effects, people, state};
+use crate::flow::meters::Meter;
 use crate::flow::send::{self, Draft};
 use crate::flow::timers::{self, Fire};
 use crate::flow::{House, record};
 use crate::model::{
-    Effect, Event, EventKind, FaultClass, InstallState, Millis, OptIn, Recipient, Scope, StoredFile,
+    Effect, Event, EventKind, FaultClass, InstallState, Millis, OptIn, Recipient, Scope,
+    StoredFile, Trace, trace,
 };
 use crate::plugin::{Fault, Outcome, Verdict};
 use crate::store::dead_letter::DeadLetter;
 use crate::store::job::{Job, Withdrawn};
-use crate::store::plugin_log::{FailureRow, LogRow};
+use crate::store::plugin_hour::Sum;
 use crate::store::state::Write;
 use crate::store::team::Numbers;
 use crate::store::timer::Timer;
 use crate::store::webhook::StoredReply;
-use crate::store::{
-    Conn, dead_letter, job, listen, media, message, plugin, plugin_log, timer, webhook,
-};
+use crate::store::{Conn, dead_letter, job, listen, media, message, plugin, timer, webhook};
 
 /// What is to be written, and with it what the calls of the set have in common.
 #[derive(Default)]
@@ -34,8 +35,7 @@ pub struct Rows {
     events: Vec<Event>,
     jobs: Vec<Job>,
     state: BTreeMap<(String, Scope, String), Write>,
-    logs: Vec<LogRow>,
-    failures: Vec<FailureRow>,
+    told: Told,
     letters: Vec<DeadLetter>,
     /// Messages to cancel, by the team of the call that asks.
     cancelled: BTreeSet<(String, String)>,
@@ -60,7 +60,8 @@ impl Rows {
                 Ok(())
             }
             Conclusion::Ran { event, install_id, outcome } => {
-                self.log(house, item, event, install_id, outcome);
+                self.told.add(house, item, event, install_id, outcome);
+                let (told, drafted) = (self.events.len(), self.drafts.len());
                 let (id, place) = (house.clock.id("job"), numbers.next(&event.team_id));
                 self.jobs.extend(fate::apart(house, item, id, place));
                 if let Some(fault) = given_up(house, item, outcome) {
@@ -73,6 +74,10 @@ impl Rows {
                 for effect in effects(outcome) {
                     self.effect(house, conn, numbers, event, install_id, outcome, effect).await?;
                 }
+                let cause = trace::job_span(&item.job.id, install_id, item.job.attempts + 1);
+                self.events[told..].iter_mut().for_each(|event| event.trace.parent = cause);
+                let drafts = self.drafts[drafted..].iter_mut();
+                drafts.for_each(|draft| draft.trace = event.trace.onward(&event.id, cause));
                 Ok(())
             }
         }
@@ -98,38 +103,6 @@ impl Rows {
                 target_id: install_id.to_owned(),
                 stage: install_id.to_owned(),
                 ..item.job.clone()
-            });
-        }
-    }
-
-    fn log(
-        &mut self,
-        house: &House,
-        item: &Settlement,
-        event: &Event,
-        install_id: &str,
-        outcome: &Outcome,
-    ) {
-        self.logs.extend(outcome.logs.iter().map(|line| LogRow {
-            id: house.clock.id("log"),
-            team_id: event.team_id.clone(),
-            install_id: install_id.to_owned(),
-            event_id: event.id.clone(),
-            at: line.at,
-            level: line.level.to_owned(),
-            message: line.message.clone(),
-        }));
-        if let Verdict::Failed(fault) = &outcome.verdict {
-            self.failures.push(FailureRow {
-                id: house.clock.id("flr"),
-                team_id: event.team_id.clone(),
-                install_id: install_id.to_owned(),
-                event_id: event.id.clone(),
-                attempt: item.job.attempts + 1,
-                at: house.clock.now(),
-                wall_micros: i64::try_from(outcome.usage.wall_micros).unwrap_or(i64::MAX),
-                fault: fault.class.to_string(),
-                reason: fault.reason.clone(),
             });
         }
     }
@@ -162,7 +135,7 @@ impl Rows {
             replayed_at: None,
             payload: item.job.payload.clone(),
         });
-        metrics::counter!("switchboard_dead_letters_total", "plugin" => active.install.plugin.clone()).increment(1);
+        self.told.count(item, &event.team_id, install_id, Sum::DeadLetters);
         if fault.class == FaultClass::Rejected {
             // Giving an event up on purpose is no fault of the plugin.
             return Ok(());
@@ -188,6 +161,7 @@ impl Rows {
             "a plugin is suspended"
         );
         self.suspended.insert(event.team_id.clone());
+        self.told.count(item, &event.team_id, install_id, Sum::Suspensions);
         self.events.push(people::event(
             house,
             numbers,
@@ -266,6 +240,7 @@ impl Rows {
                 strict: false,
                 bulk: String::new(),
                 request_hash: String::new(),
+                trace: Trace::default(),
             }),
             Effect::KeepFile(file) => self.files.push((event.team_id.clone(), file.clone())),
             Effect::MarkRead { message_id } => {
@@ -315,6 +290,11 @@ impl Rows {
         Ok(())
     }
 
+    /// What the calls of the set came to, by team and install.
+    pub fn meters(&self) -> BTreeMap<(String, String), Meter> {
+        self.told.meters.clone()
+    }
+
     pub fn suspended_teams(&self) -> BTreeSet<String> {
         self.suspended.clone()
     }
@@ -333,8 +313,7 @@ impl Rows {
         lanes.extend(send::write(house, conn, self.drafts).await?.lanes);
         lanes.extend(record::numbered(house, conn, &self.events).await?);
         crate::store::state::write(conn, &self.state.into_values().collect::<Vec<_>>()).await?;
-        plugin_log::insert_logs(conn, &self.logs).await?;
-        plugin_log::insert_failures(conn, &self.failures).await?;
+        self.told.write(conn, house.clock.now()).await?;
         dead_letter::insert(conn, &self.letters).await?;
         plugin::clear_faults(conn, &self.healthy.iter().collect::<Vec<_>>()).await?;
         if self.cancelled.is_empty() {

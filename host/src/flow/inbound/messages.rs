@@ -7,7 +7,7 @@ use anyhow::Context;
 use super::senders;
 use crate::flow::{House, conversations, record, send};
 use crate::model::{
-    Account, Chat, Content, Direction, Event, EventKind, InboundMessage, Message, Status,
+    Account, Chat, Content, Direction, Event, EventKind, InboundMessage, Message, Status, Trace,
 };
 use crate::store::job::Withdrawn;
 use crate::store::message::{NewMessage, Options};
@@ -39,6 +39,7 @@ pub async fn store(
     }
     let stored = message::insert(conn, &new).await?;
     new.retain(|new| stored.contains(&new.message.id));
+    new.iter().for_each(|new| house.spans.message(&new.message));
     touch(conn, house, items, &contacts, &new).await?;
     conversations::opened_by_customers(house, conn, items, &new).await?;
     let withdrawn = cancel_if_replied(house, conn, &new).await?;
@@ -120,6 +121,7 @@ fn row(
         error_message: String::new(),
         possible_duplicate: false,
         depth: 0,
+        trace: Trace::default(),
     };
     NewMessage {
         message,
@@ -209,6 +211,7 @@ async fn record_received(
             at: message.due_at,
             depth: 0,
             data: serde_json::to_value(message).context("a message as JSON")?,
+            trace: message.trace.onward(&message.id, 0),
         });
     }
     record::numbered(house, conn, &events).await

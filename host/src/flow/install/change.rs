@@ -11,7 +11,7 @@ use crate::model::{InstallState, Millis};
 use crate::plugin::manifest::Manifest;
 use crate::plugin::{Grants, PluginError};
 use crate::store::plugin::InstallRow;
-use crate::store::{Conn, Tx, job, listen, plugin, state, team, timer};
+use crate::store::{Conn, Tx, job, listen, plugin, plugin_hour, state, team, timer};
 
 /// The year 9999: until a person says otherwise.
 const UNTIL_RESUMED: Millis = 253_402_300_799_000;
@@ -179,10 +179,14 @@ pub async fn remove(house: &House, team_id: &str, key: &str) -> Result<(), Insta
     plugin::set_install_state(&mut tx, &install.id, InstallState::Removed, "", 0).await?;
     timer::remove_all(&mut tx, &install.id).await?;
     state::remove_all(&mut tx, &install.id).await?;
+    plugin_hour::remove(&mut tx, &install.id).await?;
     plugin::remove_secrets(&mut tx, &install.id).await?;
     let lanes = job::remove_target(&mut tx, team_id, &install.id).await?;
     job::promote(&mut tx, &lanes).await?;
-    end(house, tx, team_id).await
+    end(house, tx, team_id).await?;
+    house.meters.forget(&install.id);
+    house.holdings.forget(&install.id);
+    Ok(())
 }
 
 /// Put the chain in this order: every install of the team once, by id or plugin name.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::egress::Egress;
 use crate::model::OptIn;
+use crate::model::trace::Span;
 use crate::plugin::bindings::switchboard::plugin::types::Error;
 use crate::plugin::bindings::switchboard::plugin::{
     chats, contacts, delivery, events, messaging, secrets, state, timers,
@@ -48,7 +49,8 @@ fn run_with(house: House, change: impl FnOnce(&mut Grants)) -> Run {
     });
     let call = message_call(Arc::clone(&install), Arc::new(house), 0);
     let egress = Arc::new(Egress::new(Vec::new()).expect("a client"));
-    let gate = Gate::new(egress, Arc::clone(&settings), install, Arc::clone(&call.event));
+    let gate =
+        Gate::new(egress, Arc::clone(&settings), install, Arc::clone(&call.event), Span::default());
     Run::new(call, limits, settings, Clock::manual(NOON), Arc::new(gate))
 }
 
@@ -249,18 +251,24 @@ async fn at_the_bound_of_depth_people_and_chats_are_not_changed() {
 async fn timers_are_listed_as_the_call_left_them() {
     let mut run = run();
     let plugin = || "plugin".to_owned();
-    good(timers::Host::set_after(&mut run, plugin(), "a".to_owned(), 500, "x".to_owned()));
-    good(timers::Host::set(&mut run, plugin(), "a".to_owned(), 77, "y".to_owned()));
-    good(timers::Host::set_cron(
-        &mut run,
-        plugin(),
-        "b".to_owned(),
-        "0 9 * * 1-5".to_owned(),
-        "Europe/Berlin".to_owned(),
-        String::new(),
-    ));
-    good(timers::Host::set_after(&mut run, "chat".to_owned(), "c".to_owned(), 1, String::new()));
-    good(timers::Host::cancel(&mut run, plugin(), "never".to_owned()));
+    good(timers::Host::set_after(&mut run, plugin(), "a".to_owned(), 500, "x".to_owned()).await);
+    good(timers::Host::set(&mut run, plugin(), "a".to_owned(), 77, "y".to_owned()).await);
+    good(
+        timers::Host::set_cron(
+            &mut run,
+            plugin(),
+            "b".to_owned(),
+            "0 9 * * 1-5".to_owned(),
+            "Europe/Berlin".to_owned(),
+            String::new(),
+        )
+        .await,
+    );
+    good(
+        timers::Host::set_after(&mut run, "chat".to_owned(), "c".to_owned(), 1, String::new())
+            .await,
+    );
+    good(timers::Host::cancel(&mut run, plugin(), "never".to_owned()).await);
     let listed = good(timers::Host::list(&mut run, plugin()).await);
     let listed: Vec<_> = listed
         .iter()
@@ -275,15 +283,19 @@ async fn timers_are_listed_as_the_call_left_them() {
             cron.to_owned(),
             zone.to_owned(),
             String::new(),
-        );
+        )
+        .await;
         assert_eq!(code(refused), "invalid", "{cron}");
     }
     assert_eq!(
-        code(timers::Host::set(&mut run, "contact".to_owned(), "d".to_owned(), 1, String::new())),
+        code(
+            timers::Host::set(&mut run, "contact".to_owned(), "d".to_owned(), 1, String::new())
+                .await
+        ),
         "invalid"
     );
     assert_eq!(
-        code(timers::Host::set(&mut run, plugin(), "d".to_owned(), u64::MAX, String::new())),
+        code(timers::Host::set(&mut run, plugin(), "d".to_owned(), u64::MAX, String::new()).await),
         "invalid"
     );
 }

@@ -2,8 +2,10 @@
 //! name.
 
 mod data;
+mod exchange;
 mod query;
 mod settings;
+mod stats;
 
 use std::sync::Arc;
 
@@ -27,7 +29,9 @@ use crate::store::plugin;
 use crate::store::plugin::{InstallRow, Version};
 
 pub use data::*;
+pub use exchange::*;
 pub use settings::*;
+pub use stats::*;
 
 type Shared = State<Arc<House>>;
 
