@@ -1,5 +1,6 @@
 //! `switchboard logs`, and `switchboard plugin logs`: what plugins logged, searched and followed.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -63,15 +64,19 @@ pub async fn show(
 ) -> anyhow::Result<()> {
     let path = plugin.map_or("logs".to_owned(), |plugin| format!("plugins/{}/logs", part(plugin)));
     let filters = filters(wanted)?;
+    let names = if plugin.is_none() && !json { names(api).await? } else { HashMap::new() };
     let print = |entry: &Value| {
         if json {
             println!("{entry}");
             return;
         }
-        let whose = if plugin.is_none() { "\tplugin" } else { "" };
-        let fields = format!("at\tlevel{whose}\tmessage");
-        let cells = fields.split('\t').map(|field| table::cell(&entry[field]));
-        println!("{}", cells.collect::<Vec<_>>().join("\t"));
+        let mut cells = vec![table::cell(&entry["at"]), table::cell(&entry["level"])];
+        if plugin.is_none() {
+            let id = table::cell(&entry["plugin"]);
+            cells.push(names.get(&id).cloned().unwrap_or(id));
+        }
+        cells.push(table::cell(&entry["message"]));
+        println!("{}", cells.join("\t"));
     };
     let whole = wanted.tail.is_none() && (!wanted.follow || wanted.since.is_some());
     let mut after = String::new();
@@ -92,6 +97,13 @@ pub async fn show(
         }
         after = next;
     }
+}
+
+/// The plugins' names by the ids of their installs.
+async fn names(api: &Api) -> anyhow::Result<HashMap<String, String>> {
+    let plugins = api.list("plugins", "plugins", &[], usize::MAX).await?;
+    let pair = |plugin: &Value| (table::cell(&plugin["id"]), table::cell(&plugin["plugin"]));
+    Ok(plugins.iter().map(pair).collect())
 }
 
 /// Print a page; where it ends, and how many lines it had.

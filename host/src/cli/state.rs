@@ -11,7 +11,7 @@ use super::api::{Api, part};
 use super::table;
 
 #[derive(Clone, Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(subcommand_negates_reqs = true)]
 pub struct Args {
     /// A plugin's name or id
     #[arg(required = true)]

@@ -54,7 +54,8 @@ fn line(step: &Value) -> String {
     };
     let mut parts = vec![word.to_owned()];
     if kind == "call" || kind == "deadLetter" {
-        parts.push(table::cell(&step["plugin"]));
+        let name = table::cell(&step["pluginName"]);
+        parts.push(if name.is_empty() { table::cell(&step["plugin"]) } else { name });
     }
     let attempt = step["attempt"].as_i64().unwrap_or(0);
     if attempt > 1 || (attempt == 1 && matches!(kind, "call" | "notice")) {
@@ -87,7 +88,7 @@ mod tests {
         let trace = json!({ "trace": "ab", "cut": false, "steps": [
             { "at": at, "kind": "message", "id": "msg_1", "of": "", "name": "text from a customer", "outcome": "delivered" },
             { "at": at, "kind": "event", "id": "evt_1", "of": "msg_1", "name": "message.received", "outcome": "" },
-            { "at": at, "kind": "call", "id": "call_1", "of": "evt_1", "name": "", "outcome": "ok", "plugin": "ins_1",
+            { "at": at, "kind": "call", "id": "call_1", "of": "evt_1", "name": "", "outcome": "ok", "plugin": "ins_1", "pluginName": "echo",
               "attempt": 1, "micros": 1540, "detail": { "effects": { "send": 1 } } },
         ]});
         let lines: Vec<String> = told(&trace).lines().map(str::to_owned).collect();
@@ -97,7 +98,7 @@ mod tests {
                 "trace ab",
                 "2026-01-05 12:00:00.000  message delivered text from a customer (msg_1)",
                 "2026-01-05 12:00:00.000    event message.received (evt_1)",
-                "2026-01-05 12:00:00.000      plugin ins_1 #1 1.5 ms ok [send 1]",
+                "2026-01-05 12:00:00.000      plugin echo #1 1.5 ms ok [send 1]",
             ]
         );
     }

@@ -85,13 +85,16 @@ impl Spans {
     pub fn event(&self, event: &Event, now: Millis) {
         self.tell(event.trace.root(&event.id), |trace| {
             let parent = match (event.trace.parent, event.message_id.as_str()) {
-                (0, "") => parent(&event.trace, &event.id),
-                (0, message) => trace::message_span(message),
+                // Of a message in this trace, or in another.
+                (0, message) if !message.is_empty() && !event.trace.root.is_empty() => {
+                    trace::message_span(message)
+                }
+                (0, _) => parent(&event.trace, &event.id),
                 (caused, _) => caused,
             };
-            let name = match event.data["status"].as_str() {
-                Some(status) if !event.message_id.is_empty() => format!("{} {status}", event.kind),
-                _ => event.kind.clone(),
+            let name = match event.status() {
+                Some(status) => format!("{} {status}", event.kind),
+                None => event.kind.clone(),
             };
             let attributes = vec![
                 ("switchboard.event", json!(event.id)),

@@ -32,6 +32,13 @@ pub struct Event {
 }
 
 impl Event {
+    /// The word of a message's status, where that is what it tells.
+    pub fn status(&self) -> Option<&str> {
+        let tells =
+            [EventKind::MESSAGE_SENT, EventKind::MESSAGE_STATUS].contains(&self.kind.as_str());
+        self.data["status"].as_str().filter(|_| tells)
+    }
+
     /// Whether it has one of these names, `message.*` for all of a kind; none stand for all.
     pub fn is_named(&self, names: &[String]) -> bool {
         let named = |name: &String| match name.strip_suffix(".*") {

@@ -39,13 +39,17 @@ pub(super) fn of_error(error: &wasmtime::Error, run: &Run) -> Fault {
 
 /// Where in its own code a guest was stopped: the innermost function that is none of its language's.
 fn place(backtrace: &WasmBacktrace) -> Option<String> {
-    const RUNTIME: [&str; 14] = [
-        "abort", "__", "_start", "std::", "core::", "alloc::", "rust_", "panic", "dl", "free",
-        "malloc", "mem", "exit", "_Exit",
-    ];
+    const WORDS: [&str; 8] =
+        ["abort", "exit", "_Exit", "_start", "free", "malloc", "memcpy", "memset"];
+    const BEGINNINGS: [&str; 7] =
+        ["__", "std::", "core::", "alloc::", "rust_", "dlmalloc", "wasi_"];
+    let is_own = |name: &str| {
+        let plain = name.trim_start_matches('<');
+        !WORDS.contains(&plain) && !BEGINNINGS.iter().any(|begins| plain.starts_with(begins))
+    };
     backtrace.frames().iter().find_map(|frame| {
         let name = demangled(frame.func_name()?);
-        if RUNTIME.iter().any(|own| name.trim_start_matches('<').starts_with(own)) {
+        if !is_own(&name) {
             return None;
         }
         let line = frame.symbols().first().and_then(|symbol| {

@@ -116,6 +116,17 @@ impl Logs {
         on_one_line.join(" ").chars().take(300).collect()
     }
 
+    /// The stack of an error that a handler answered, where its language wrote one into the log.
+    pub(super) fn stack_of(&self, message: &str) -> String {
+        let first = message.lines().next().unwrap_or_default();
+        let inner = self.lock();
+        let tells = |line: &&LogLine| {
+            line.level == "error" && line.message.contains('\n') && line.message.contains(first)
+        };
+        let found = inner.lines.iter().rfind(tells).filter(|_| !first.is_empty());
+        found.map(|line| line.message.clone()).unwrap_or_default()
+    }
+
     fn finish(&self, inner: &mut Inner, stream: Stream) -> Result<(), Stop> {
         let line = std::mem::take(&mut inner.unfinished[stream as usize]);
         let line = String::from_utf8_lossy(&line);

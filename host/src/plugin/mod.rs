@@ -255,7 +255,7 @@ pub struct Fault {
     pub class: FaultClass,
     /// One plain sentence for the plugin's team.
     pub reason: String,
-    /// Of a trap, with function names; else empty.
+    /// Of a trap, with function names, or the stack that the language wrote of an error; else empty.
     pub backtrace: String,
 }
 

@@ -231,7 +231,9 @@ fn verdict(answered: Answered, run: &Run) -> Verdict {
             exception("its handler answered an error without words".to_owned())
         }
         (None, Err(message)) => {
-            exception(message.chars().filter(|c| *c != '\0').take(1000).collect())
+            let reason = message.chars().filter(|c| *c != '\0').take(1000).collect();
+            let backtrace = run.logs.stack_of(&message);
+            Verdict::Failed(Fault { class: FaultClass::Exception, reason, backtrace })
         }
         (None, Ok(reply)) => {
             match reply.as_ref().map_or(Ok(()), |reply| check_reply(reply, run.settings.http_body))

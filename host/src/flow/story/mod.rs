@@ -109,18 +109,24 @@ pub async fn of(house: &House, team_id: &str, id: &str) -> anyhow::Result<Option
 
 /// What may have begun it.
 async fn roots(conn: &mut Conn, team_id: &str, id: &str) -> anyhow::Result<Vec<String>> {
-    if let Some(message) = message::get(conn, team_id, id).await? {
-        return Ok(vec![message.trace.root(&message.id).to_owned()]);
-    }
-    if let Some(event) = event::get(conn, team_id, id).await? {
-        return Ok(vec![event.trace.root(&event.id).to_owned()]);
-    }
-    let mut roots = trace::roots(id);
-    if !roots.is_empty() {
-        // As somebody outside began it, by whatever span.
-        roots.push(format!("00-{}-", id.to_ascii_lowercase()));
-    }
-    Ok(roots)
+    let root = match message::get(conn, team_id, id).await? {
+        Some(message) => Some(message.trace.root(&message.id).to_owned()),
+        None => {
+            let event = event::get(conn, team_id, id).await?;
+            event.map(|event| event.trace.root(&event.id).to_owned())
+        }
+    };
+    // What somebody outside began is of one trace by whatever span.
+    let given = |trace: u128| format!("00-{trace:032x}-");
+    Ok(match root {
+        Some(root) if trace::given_parent(&root) != 0 => vec![given(trace::trace_id(&root))],
+        Some(root) => vec![root],
+        None => {
+            let mut roots = trace::roots(id);
+            roots.extend(u128::from_str_radix(id, 16).ok().filter(|_| id.len() == 32).map(given));
+            roots
+        }
+    })
 }
 
 async fn read(conn: &mut Conn, team_id: &str, root: &str) -> anyhow::Result<Rows> {

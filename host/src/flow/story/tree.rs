@@ -82,10 +82,9 @@ impl<'a> Teller<'a> {
             return;
         }
         let at = event.at.max(not_before);
-        let status = event.data["status"].as_str().filter(|_| !event.message_id.is_empty());
         self.steps.push(Step {
             name: event.kind.clone(),
-            outcome: status.unwrap_or_default().to_owned(),
+            outcome: event.status().unwrap_or_default().to_owned(),
             detail: json!({ "chat": event.chat_id, "depth": event.depth }),
             ..step(at, StepKind::Event, &event.id, of)
         });

@@ -1,5 +1,6 @@
 //! Traces: all that came of one act, from the rows alone.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -12,6 +13,7 @@ use crate::flow::story::{self, Step, StepKind};
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
 use crate::http::extract::{Path, moment};
+use crate::store::plugin;
 
 /// One step of a trace.
 #[derive(Serialize, ToSchema)]
@@ -29,6 +31,8 @@ pub struct TraceStep {
     outcome: String,
     /// The id of the install that was called; empty where none was.
     plugin: String,
+    /// The name of its plugin; empty where it is removed.
+    plugin_name: String,
     /// From 1; 0 where it is no attempt.
     attempt: i64,
     /// How long it took; null for a moment.
@@ -39,9 +43,10 @@ pub struct TraceStep {
     detail: Value,
 }
 
-impl From<Step> for TraceStep {
-    fn from(step: Step) -> Self {
+impl TraceStep {
+    fn of(step: Step, names: &HashMap<String, String>) -> Self {
         Self {
+            plugin_name: names.get(&step.install_id).cloned().unwrap_or_default(),
             at: moment(step.at),
             kind: step.kind,
             id: step.id,
@@ -85,9 +90,11 @@ pub async fn get(
 ) -> Result<axum::Json<TraceView>, ApiError> {
     let story = story::of(&house, &caller.team_id, &id).await?;
     let story = story.ok_or_else(|| ApiError::not_found("message, event or trace", &id))?;
+    let installs = plugin::installs(&mut *house.store.read().await?, &caller.team_id).await?;
+    let names = installs.into_iter().map(|install| (install.id, install.plugin)).collect();
     Ok(axum::Json(TraceView {
         trace: format!("{:032x}", story.trace),
-        steps: story.steps.into_iter().map(TraceStep::from).collect(),
+        steps: story.steps.into_iter().map(|step| TraceStep::of(step, &names)).collect(),
         cut: story.cut,
     }))
 }
