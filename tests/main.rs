@@ -55,4 +55,5 @@ mod teams;
 mod templates;
 mod tidy;
 mod timers;
+mod versions;
 mod webhooks;
