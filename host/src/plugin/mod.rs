@@ -239,6 +239,7 @@ pub mod manifest;
 
 mod artefact;
 mod bindings;
+mod cache;
 mod engine;
 mod error;
 mod fault;

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 use wasmtime::{Engine, Store};
 
-use super::artefact::Artefacts;
+use super::artefact::{Artefact, Artefacts};
 use super::engine::{self, Ticker};
 use super::gate::Gate;
 use super::invoke::{Answered, Loaded};
@@ -100,31 +100,32 @@ impl Runtime {
     /// Never fails and never panics: whatever happens is in the outcome.
     pub async fn call(&self, call: Call) -> Outcome {
         let turn = self.turns.take(&call.install.id).await;
-        let loaded = match self.artefacts.get(&call.install.hash).await {
-            Ok(loaded) => loaded,
+        let artefact = match self.artefacts.get(&call.install.hash).await {
+            Ok(artefact) => artefact,
             Err(e) => return Outcome::failed(Fault::host(e.to_string())),
         };
-        self.perform(Task::Handle, loaded, call, turn).await
+        self.perform(Task::Handle, artefact, call, turn).await
     }
 
     /// Make an instance and no call: the outcome is `Done` where that went well.
-    pub(super) async fn start(&self, loaded: Arc<Loaded>, call: Call) -> Outcome {
+    pub(super) async fn start(&self, artefact: Artefact, call: Call) -> Outcome {
         let _place = self.trying_out.acquire().await;
-        self.perform(Task::Start, loaded, call, None).await
+        self.perform(Task::Start, artefact, call, None).await
     }
 
     async fn perform(
         &self,
         task: Task,
-        loaded: Arc<Loaded>,
+        artefact: Artefact,
         call: Call,
         turn: Option<Turn>,
     ) -> Outcome {
         let limits = call.install.manifest.limits(&self.settings);
         let (install, event) = (Arc::clone(&call.install), Arc::clone(&call.event));
         let gate = Gate::new(Arc::clone(&self.egress), Arc::clone(&self.settings), install, event);
-        let run =
-            Run::new(call, limits, Arc::clone(&self.settings), self.clock.clone(), Arc::new(gate));
+        let Artefact { loaded, source } = artefact;
+        let (settings, clock) = (Arc::clone(&self.settings), self.clock.clone());
+        let run = Run::new(call, source, limits, settings, clock, Arc::new(gate));
         let meter = Meter::new(limits.cpu);
         let ending = to_end(task, self.engine.clone(), loaded, run, Arc::clone(&meter), turn);
         let stopping = || Outcome::failed(Fault::host("the host is stopping"));

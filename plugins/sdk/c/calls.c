@@ -268,6 +268,12 @@ const char *sb_config_all(void) {
     return sb_out(&ret);
 }
 
+const char *sb_source(void) {
+    plugin_string_t ret;
+    switchboard_plugin_config_source(&ret);
+    return sb_out(&ret);
+}
+
 const char *sb_secret_placeholder(const char *name) {
     IN(name);
     TEXT(switchboard_plugin_secrets_placeholder(&name_in, &ret, &err));

@@ -191,6 +191,8 @@ bool sb_state_compare_and_set(const char *scope, const char *key, const char *ex
 /* Settings: NULL where absent; a string as it is, anything else as JSON. */
 const char *sb_config(const char *key);
 const char *sb_config_all(void);
+/* The text that this plugin's file carries beside its code; empty where there is none. */
+const char *sb_source(void);
 
 /* Secrets: NULL where refused. */
 const char *sb_secret_placeholder(const char *name);
