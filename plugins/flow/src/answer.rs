@@ -33,7 +33,6 @@ pub enum Shape {
 #[derive(Clone, Debug, Default)]
 pub struct Given<'a> {
     pub text: &'a str,
-    pub kind: &'a str,
     /// The id of a tapped button or row.
     pub choice: Option<&'a str>,
     /// The id of a file.
@@ -163,7 +162,7 @@ mod tests {
 
     fn read(expect: Expect, text: &str) -> Option<Value> {
         let question = Question::of_ask(Ask { expect, ..Ask::default() });
-        question.understand(&Given { text, kind: "text", ..Given::default() }, &now())
+        question.understand(&Given { text, ..Given::default() }, &now())
     }
 
     #[test]
@@ -208,10 +207,10 @@ mod tests {
             description: String::new(),
         };
         let options = vec![option(Some("y"), "Yes, please"), option(None, "No")];
-        let tapped = Given { text: "Yes, please", kind: "interactive", choice: Some("y"), file: None };
+        let tapped = Given { text: "Yes, please", choice: Some("y"), file: None };
         assert_eq!(chosen(&options, &tapped).as_deref(), Some("y"));
         for (text, id) in [("yes please!", Some("y")), ("NO", Some("No")), ("2", Some("No")), ("maybe", None), ("0", None), ("", None)] {
-            let given = Given { text, kind: "text", ..Given::default() };
+            let given = Given { text, ..Given::default() };
             assert_eq!(chosen(&options, &given).as_deref(), id, "{text:?}");
         }
     }

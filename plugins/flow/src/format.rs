@@ -240,8 +240,22 @@ pub struct Step {
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(untagged, expecting = "true, or a text that says why")]
 pub enum Stop {
-    Plain(bool),
+    Plain(True),
     Because(String),
+}
+
+/// Nothing but `true`.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(try_from = "bool")]
+pub struct True;
+
+impl TryFrom<bool> for True {
+    type Error = &'static str;
+
+    fn try_from(value: bool) -> Result<Self, Self::Error> {
+        if value { Ok(Self) } else { Err("`true`, or a text that says why") }
+    }
 }
 
 /// An expression, such as `vars.age >= 18`; or just true or false.

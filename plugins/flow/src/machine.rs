@@ -95,7 +95,6 @@ impl<'a, W: World> Machine<'a, W> {
         let text = |name: &str| taken[name].as_str();
         let given = Given {
             text: text("text").unwrap_or_default(),
-            kind: text("kind").unwrap_or_default(),
             choice: text("choice"),
             file: text("file"),
         };

@@ -26,6 +26,8 @@ pub enum Next {
 pub struct Node {
     /// As it was named, or the place that it is written in.
     pub id: String,
+    /// The place that it is written in, such as `steps[2].then[0]`.
+    pub path: String,
     pub action: Action,
     pub next: Next,
 }
@@ -228,7 +230,7 @@ impl Builder {
         let place = self.nodes.len();
         self.nodes.push(None);
         let action = self.action(step, path, place, next)?;
-        self.nodes[place] = Some(Node { id, action, next });
+        self.nodes[place] = Some(Node { id, path: path.to_owned(), action, next });
         Ok(Next::Step(place))
     }
 
