@@ -10,6 +10,7 @@ pub mod effect;
 pub mod folder;
 pub mod identity;
 pub mod inbound;
+mod input;
 pub mod install;
 pub mod media;
 pub mod notify;

@@ -88,7 +88,18 @@ async fn load(store: &Store, team_id: &str) -> anyhow::Result<Team> {
 }
 
 fn active(row: &InstallRow) -> anyhow::Result<Active> {
-    let install = Install {
+    Ok(Active {
+        install: Arc::new(as_it_runs(row)?),
+        version_id: row.version_id.clone(),
+        position: row.position,
+        state: row.state,
+        suspended_until: row.suspended_until,
+    })
+}
+
+/// An install's row, as calls take it.
+pub fn as_it_runs(row: &InstallRow) -> anyhow::Result<Install> {
+    Ok(Install {
         id: row.id.clone(),
         team_id: row.team_id.clone(),
         plugin: row.plugin.clone(),
@@ -98,13 +109,6 @@ fn active(row: &InstallRow) -> anyhow::Result<Active> {
         config: serde_json::from_str(&row.config).context("its configuration")?,
         grants: serde_json::from_str::<Grants>(&row.grants).context("its grants")?,
         accounts: serde_json::from_str(&row.accounts).context("its accounts")?,
-    };
-    Ok(Active {
-        install: Arc::new(install),
-        version_id: row.version_id.clone(),
-        position: row.position,
-        state: row.state,
-        suspended_until: row.suspended_until,
     })
 }
 
@@ -128,24 +132,25 @@ impl Team {
 
 impl Active {
     fn receives(&self, event: &Event) -> bool {
-        let install = &self.install;
-        let on = On::of(&event.kind);
         // Timers and webhooks belong to one install; their jobs name it.
-        if matches!(on, On::Timer | On::Webhook) {
-            return false;
-        }
-        let serves = event.account_id.is_empty()
-            || install.accounts.is_empty()
-            || install.accounts.contains(&event.account_id);
-        serves && {
-            let (name, text) = name_and_text(event);
-            install.manifest.wants(on, &name, &text)
-        }
+        !matches!(On::of(&event.kind), On::Timer | On::Webhook) && wants(&self.install, event)
     }
 
     /// Whether its events wait now.
     pub fn is_suspended(&self, now: Millis) -> bool {
         self.state == InstallState::Suspended && self.suspended_until > now
+    }
+}
+
+/// Whether an install serves the event's account, and its manifest asks for such events.
+pub fn wants(install: &Install, event: &Event) -> bool {
+    let on = On::of(&event.kind);
+    let serves = event.account_id.is_empty()
+        || install.accounts.is_empty()
+        || install.accounts.contains(&event.account_id);
+    serves && {
+        let (name, text) = name_and_text(event);
+        install.manifest.wants(on, &name, &text)
     }
 }
 

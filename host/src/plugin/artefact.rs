@@ -215,6 +215,11 @@ impl Artefacts {
         read.await.ok().flatten()
     }
 
+    /// Keep the compiled form alone, for the next time.
+    pub(super) async fn keep_compiled(&self, code: &str, loaded: &Loaded) -> Result<(), PluginError> {
+        self.write_compiled(code, loaded.pre.component()).await
+    }
+
     async fn write_compiled(&self, code: &str, component: &Component) -> Result<(), PluginError> {
         let compiled = component.serialize().map_err(|e| PluginError::Host(format!("{e:#}")))?;
         Ok(self.write(&self.compiled_code(code), &compiled).await?)

@@ -241,6 +241,7 @@ mod artefact;
 mod bindings;
 mod cache;
 mod engine;
+mod engine_text;
 mod error;
 mod fault;
 mod gate;

@@ -56,7 +56,7 @@ impl Runtime {
         Ok(Prepared { hash, manifest, manifest_toml, size })
     }
 
-    async fn load(&self, code: &[u8]) -> Result<Arc<Loaded>, PluginError> {
+    pub(super) async fn load(&self, code: &[u8]) -> Result<Arc<Loaded>, PluginError> {
         let component = self.artefacts().compile(code.into()).await?;
         check_imports(&component)?;
         self.artefacts().link(&component).map(Arc::new)
@@ -83,24 +83,7 @@ impl Runtime {
         hash: &str,
         manifest: &Manifest,
     ) -> Result<(), PluginError> {
-        let install = Install {
-            id: String::new(),
-            team_id: String::new(),
-            plugin: manifest.id.clone(),
-            hash: hash.to_owned(),
-            generation: 0,
-            manifest: Arc::new(manifest.clone()),
-            config: Value::Object(serde_json::Map::new()),
-            grants: Grants::default(),
-            accounts: Vec::new(),
-        };
-        let call = Call {
-            install: Arc::new(install),
-            event: Arc::new(no_event()),
-            input: Input::Event,
-            attempt: 1,
-            host: Arc::new(Nobody),
-        };
+        let call = call_of_nobody(hash, manifest);
         match self.start(artefact, call).await.verdict {
             Verdict::Failed(fault) if fault.class == FaultClass::Host => {
                 Err(PluginError::WitMismatch(fault.reason))
@@ -108,6 +91,28 @@ impl Runtime {
             Verdict::Failed(fault) => Err(PluginError::DoesNotStart(fault)),
             _ => Ok(()),
         }
+    }
+}
+
+/// A call for no team: to try a plugin out, or to ask it about itself.
+pub(super) fn call_of_nobody(hash: &str, manifest: &Manifest) -> Call {
+    let install = Install {
+        id: String::new(),
+        team_id: String::new(),
+        plugin: manifest.id.clone(),
+        hash: hash.to_owned(),
+        generation: 0,
+        manifest: Arc::new(manifest.clone()),
+        config: Value::Object(serde_json::Map::new()),
+        grants: Grants::default(),
+        accounts: Vec::new(),
+    };
+    Call {
+        install: Arc::new(install),
+        event: Arc::new(no_event()),
+        input: Input::Event,
+        attempt: 1,
+        host: Arc::new(Nobody),
     }
 }
 

@@ -117,6 +117,11 @@ impl Program {
         if !root.is_object() {
             return Err(Problem::at("", "a flow begins with `flow: NAME`, `triggers:` and `steps:`"));
         }
+        for (key, example) in [("flow", "lead-capture"), ("version", "1.2.0 (three numbers)")] {
+            if root.get(key).is_some_and(|value| !value.is_string()) {
+                return Err(Problem::at(key, format!("is a text, such as {example}")));
+            }
+        }
         let flow: Flow = typed(root, "")?;
         let triggers = flow.triggers.iter().enumerate();
         let triggers = triggers.map(|(index, raw)| typed(raw, &format!("triggers[{index}]")));

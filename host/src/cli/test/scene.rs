@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::flow::House;
 use crate::flow::batch::Batcher;
 use crate::flow::inbound::{Door, Receiver};
-use crate::flow::install::{self, Consent, Upload};
+use crate::flow::install::{self, Actor, Consent, Upload};
 use crate::model::{Chat, Contact, Millis};
 use crate::plugin::Grants;
 use crate::plugin::manifest::Manifest;
@@ -79,7 +79,8 @@ impl Scene {
             accounts: None,
             config: Some(Value::Object(config.clone())),
         };
-        let installed = install::upload(&running.house, &begun.team_id, upload).await;
+        let by = Actor::new(&begun.team_id, Actor::COMMAND);
+        let installed = install::upload(&running.house, &by, upload).await;
         let installed = match installed {
             Ok(installed) => installed,
             Err(error) => {
@@ -150,12 +151,16 @@ impl Scene {
         }
         self.config.insert(key.to_owned(), value.clone());
         let config = Value::Object(self.config.clone());
-        install::set_config(self.house(), &self.team, &self.install, config).await?;
+        install::set_config(self.house(), &self.by(), &self.install, config).await?;
         Ok(())
     }
 
+    fn by(&self) -> Actor {
+        Actor::new(&self.team, Actor::COMMAND)
+    }
+
     pub(super) async fn set_secret(&self, name: &str, value: &str) -> anyhow::Result<()> {
-        install::set_secret(self.house(), &self.team, &self.install, name, value).await?;
+        install::set_secret(self.house(), &self.by(), &self.install, name, value).await?;
         Ok(())
     }
 
@@ -167,7 +172,7 @@ impl Scene {
             grants.retain(|name, _| !self.withheld.contains(name));
         }
         let grants: Grants = serde_json::from_value(grants)?;
-        install::set_grants(self.house(), &self.team, &self.install, &grants).await?;
+        install::set_grants(self.house(), &self.by(), &self.install, &grants).await?;
         Ok(())
     }
 
