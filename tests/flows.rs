@@ -44,15 +44,17 @@ async fn heard(server: &Server, phone: &str) -> Vec<String> {
         .collect()
 }
 
-/// The run that waits in a customer's chat.
+/// The run that waits in a customer's chat, as the API shows it.
 async fn run(server: &Server, install: &str, phone: &str) -> Option<Value> {
+    let contact = server.client.get(&format!("/api/v1/contacts/{phone}")).await.ok();
     let chats = server.client.get("/api/v1/chats").await.ok();
-    let chat = chats["chats"].as_array().expect("a list").iter().find(|chat| chat["contact"]["phone"] == phone || chat["phone"] == phone);
-    let chat = chat.unwrap_or_else(|| panic!("no chat with {phone}: {chats}"))["id"].as_str().expect("an id").to_owned();
-    let mut conn = server.house().store.read().await.expect("a connection");
-    let sql = format!("SELECT value FROM state WHERE install_id = '{install}' AND scope = 'chat' AND scope_id = '{chat}' AND name = 'run'");
-    let row = conn.fetch_optional(sqlx::AssertSqlSafe(sql)).await.expect("rows")?;
-    serde_json::from_str(sqlx::Row::get::<&str, _>(&row, "value")).expect("readable JSON")
+    let chats = chats["chats"].as_array().expect("a list");
+    let chat = chats.iter().find(|chat| chat["contact"] == contact["id"]).expect("a chat");
+    let chat = chat["id"].as_str().expect("an id");
+    let path = format!("/api/v1/plugins/{install}/state?scope=chat&id={chat}&prefix=run");
+    let kept = server.client.get(&path).await.ok();
+    let value = kept["state"][0]["value"].as_str()?;
+    Some(serde_json::from_str(value).expect("readable JSON"))
 }
 
 async fn logs(server: &Server, install: &str) -> String {
@@ -147,7 +149,7 @@ both! {
         server.client.put(&format!("/api/v1/plugins/{install}/grants"), json!({ "messaging": true })).await.ok();
         server.says(ANN, "go").await;
         assert_eq!(heard(&server, ANN).await, Vec::<String>::new());
-        let letters = server.client.get(&format!("/api/v1/plugins/{install}/dead-letters")).await.ok();
+        let letters = server.client.get(&format!("/api/v1/dead-letters?plugin={install}")).await.ok();
         let reason = letters["deadLetters"][0]["reason"].as_str().unwrap_or_default();
         assert!(reason.contains("step vip: denied") && reason.contains("contacts"), "{letters}");
         assert_eq!(letters["deadLetters"][0]["attempts"], 1, "{letters}");
@@ -171,6 +173,23 @@ both! {
         server.says(BOB, "blue").await;
         assert_eq!(heard(&server, ANN).await[2..], ["red: blue", "blue: sky"]);
         assert_eq!(heard(&server, BOB).await, ["red?", "red: blue"]);
+        server.finish().await;
+    }
+
+    /// A flow emits an event, and another begins by it in the same chat, hours later.
+    async fn an_event_of_one_flow_begins_another(on: On) {
+        let server = Server::start(on).await;
+        install(&server, "flow: parcel\ntriggers: [{ keyword: here }]\nsteps: [{ emit: { name: order.delivered, data: { number: 7 } } }]\n").await;
+        let survey = install(&server, &example("satisfaction")).await;
+        server.says(ANN, "here").await;
+        let waiting = run(&server, &survey, ANN).await.expect("a run");
+        assert_eq!((&waiting["waits"], &waiting["start"]["event"]["data"]["number"]), (&json!("for_time"), &json!(7)), "{waiting}");
+        server.says(ANN, "here").await;
+        let server = server.restart_after(2 * HOUR).await;
+        server.drain().await;
+        assert_eq!(heard(&server, ANN).await, ["How was it, from 1 (bad) to 5 (great)?"], "once");
+        server.says(ANN, "4").await;
+        assert_eq!(heard(&server, ANN).await[1..], ["Thank you!"]);
         server.finish().await;
     }
 
@@ -220,7 +239,7 @@ both! {
         for _ in 0..5 {
             server.advance(120_000).await;
         }
-        let letters = server.client.get(&format!("/api/v1/plugins/{install}/dead-letters")).await.ok();
+        let letters = server.client.get(&format!("/api/v1/dead-letters?plugin={install}")).await.ok();
         assert!(letters.to_string().contains("not-found"), "{letters}");
         server.finish().await;
     }

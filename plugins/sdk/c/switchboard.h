@@ -178,6 +178,8 @@ bool sb_timer_after(const char *scope, const char *name, uint64_t millis, const 
 bool sb_timer_cron(const char *scope, const char *name, const char *cron, const char *time_zone,
                    const char *payload);
 bool sb_timer_cancel(const char *scope, const char *name);
+/* Once, in another chat: its id, or a phone number. */
+bool sb_timer_in(const char *to, const char *name, uint64_t due_at, const char *payload);
 
 /* State: scope is "plugin", "account", "chat" or "contact". */
 bool sb_state_get(const char *scope, const char *key, const char **value); /* *value is NULL where absent */
