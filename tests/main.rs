@@ -22,6 +22,7 @@ mod endpoints;
 mod errors;
 mod exchange;
 mod files;
+mod flows;
 mod forgetting;
 mod fuzz;
 mod history;

@@ -10,6 +10,7 @@ mod config;
 mod demo;
 mod deploy;
 mod dev;
+mod flow_file;
 mod key;
 mod message;
 mod new;
@@ -116,7 +117,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 

@@ -239,7 +239,9 @@ pub mod manifest;
 
 mod artefact;
 mod bindings;
+mod cache;
 mod engine;
+mod engine_text;
 mod error;
 mod fault;
 mod gate;

@@ -178,6 +178,8 @@ bool sb_timer_after(const char *scope, const char *name, uint64_t millis, const 
 bool sb_timer_cron(const char *scope, const char *name, const char *cron, const char *time_zone,
                    const char *payload);
 bool sb_timer_cancel(const char *scope, const char *name);
+/* Once, in another chat: its id, or a phone number. */
+bool sb_timer_in(const char *to, const char *name, uint64_t due_at, const char *payload);
 
 /* State: scope is "plugin", "account", "chat" or "contact". */
 bool sb_state_get(const char *scope, const char *key, const char **value); /* *value is NULL where absent */
@@ -191,6 +193,8 @@ bool sb_state_compare_and_set(const char *scope, const char *key, const char *ex
 /* Settings: NULL where absent; a string as it is, anything else as JSON. */
 const char *sb_config(const char *key);
 const char *sb_config_all(void);
+/* The text that this plugin's file carries beside its code; empty where there is none. */
+const char *sb_source(void);
 
 /* Secrets: NULL where refused. */
 const char *sb_secret_placeholder(const char *name);
