@@ -13,3 +13,9 @@ use crate::event::decode;
 pub fn config<T: DeserializeOwned>() -> Result<T, Error> {
     decode(&host::all())
 }
+
+/// One setting: a string as it is, anything else as JSON; `None` where it is not set:
+/// `config::get("greeting").unwrap_or_default()`.
+pub fn get(key: &str) -> Option<String> {
+    host::get(key)
+}
