@@ -45,6 +45,7 @@ mod people;
 mod phone;
 mod queue;
 mod quota;
+mod reference;
 mod refusals;
 mod scopes;
 mod state;

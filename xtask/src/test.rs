@@ -9,7 +9,8 @@ use crate::postgres::Postgres;
 use crate::{build, languages, packages, python, steps};
 
 /// What `--fast` leaves out.
-const SLOW: [&str; 5] = ["crash::", "phone::", "fuzz::", "in_a_browser", "languages::"];
+const SLOW: [&str; 6] =
+    ["crash::", "phone::", "fuzz::", "in_a_browser", "languages::", "reference::the_examples"];
 
 #[derive(Args)]
 pub struct Test {
@@ -30,7 +31,7 @@ impl Test {
         cargo.args(["test", "--workspace", "--no-fail-fast"]);
         cargo.env("SWITCHBOARD_TEST_POSTGRES", &postgres.url);
         cargo.env("SWITCHBOARD_TEST_PYTHON", python);
-        if self.wants("languages::") {
+        if self.wants("languages::") || self.wants("reference::the_examples") {
             cargo.env("SWITCHBOARD_TEST_TOOLS", languages::install(root, &switchboard)?);
         }
         cargo.env("SWITCHBOARD_TEST_PLUGINS", root.join("target/plugins"));
