@@ -9,6 +9,7 @@ mod accounts;
 mod bad_input;
 mod billing;
 mod bucket;
+mod builds;
 mod bulk;
 mod chain;
 mod commands;

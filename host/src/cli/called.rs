@@ -103,8 +103,7 @@ fn taken(text: &str) -> Vec<(String, String)> {
     if python || taken.iter().any(|(own, _)| own == "*") {
         taken.extend(all.map(|name| ((*name).to_owned(), (*name).to_owned())));
     }
-    let known =
-        |(_, name): &(String, String)| INTERFACES.iter().chain(&SHORT).any(|it| it == name);
+    let known = |(_, name): &(String, String)| INTERFACES.iter().chain(&SHORT).any(|it| it == name);
     taken.retain(known);
     taken
 }
@@ -164,7 +163,8 @@ mod tests {
 
     #[test]
     fn python_names_them_in_its_ways() {
-        let text = "from switchboard import (\n    contacts,\n    send,\n)\ncontacts.set_name(e, 'A')\n";
+        let text =
+            "from switchboard import (\n    contacts,\n    send,\n)\ncontacts.set_name(e, 'A')\n";
         assert_eq!(called(text), ["contacts.set-name"]);
         assert_eq!(called("from switchboard import *\nhttp.get('x')"), ["http.get"]);
         assert_eq!(called("import switchboard\nswitchboard.reply(e, '')"), ["messaging.send-text"]);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "internal.h"
 
@@ -141,6 +142,13 @@ static __attribute__((unused)) bool end(sb_failure failure, plugin_string_t *err
         plugin_string_dup(err, *failure ? failure : "it failed without a word");
     release();
     return failure == SB_OK;
+}
+
+const char *sb_header(const sb_webhook *request, const char *name) {
+    for (size_t i = 0; i < request->header_count; i++)
+        if (!strcasecmp(request->headers[i].name, name))
+            return request->headers[i].value;
+    return NULL;
 }
 
 #define TAKE(field) .field = sb_out(&from->field)

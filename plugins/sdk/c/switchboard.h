@@ -118,6 +118,9 @@ const char *sb_error_code(void);
  * not hold and abort() end it too. */
 void sb_fail(const char *format, ...) __attribute__((__format__(__printf__, 1, 2), __noreturn__));
 
+/* A header's first value, whatever its case; NULL where it is not there. */
+const char *sb_header(const sb_webhook *request, const char *name);
+
 /* A value in JSON, by the names on its way: sb_json(event->json, "message.content.image.id"); parts of a
  * list by number. A text comes without quotes, anything else as it is written, NULL where it is null or
  * not there. */

@@ -77,7 +77,7 @@ mod tests {
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
                 let path = entry.path();
-                if path.is_dir() && !path.ends_with("node_modules") {
+                if path.is_dir() && !path.ends_with("node_modules") && !path.ends_with("frozen") {
                     folders.push(path);
                 } else if endings
                     .iter()
