@@ -9,6 +9,7 @@ from wit_world.imports import config as host
 class Config:
     """The install's settings, checked by the host against the schema in plugin.toml, defaults filled in:
     `config()["greeting"]`."""
+
     def __call__(self) -> dict[str, Any]:
         """All of them."""
         return json.loads(host.all())
