@@ -248,8 +248,9 @@ impl Dispatcher {
             On::Account => Input::Account,
             On::Event => Input::Event,
             On::Webhook => webhook(event),
-            // The timer of a dead letter is long gone; what it said stands in the event.
-            On::Timer if job.stage == job::REPLAY => {
+            // The timer of a dead letter is long gone, and one that a person fired never was; what it
+            // says stands in the event.
+            On::Timer if job.stage == job::REPLAY || event.data["timer"].is_null() => {
                 let text = |name: &str| event.data[name].as_str().unwrap_or_default().to_owned();
                 Input::Timer { name: text("name"), payload: text("payload") }
             }

@@ -11,7 +11,8 @@ use crate::flow::send::{self, Draft};
 use crate::flow::timers::{self, Fire};
 use crate::flow::{House, record};
 use crate::model::{
-    Effect, Event, EventKind, FaultClass, InstallState, Millis, OptIn, Recipient, Scope, StoredFile,
+    Effect, Event, EventKind, FaultClass, InstallState, Millis, Missed, OptIn, Recipient, Scope,
+    StoredFile,
 };
 use crate::plugin::{Fault, Outcome, Verdict};
 use crate::store::dead_letter::DeadLetter;
@@ -210,7 +211,8 @@ impl Rows {
     ) -> anyhow::Result<()> {
         let over = matches!(outcome.verdict, Verdict::Done { .. })
             || given_up(house, item, outcome).is_some();
-        if event.kind == EventKind::TIMER_FIRED && over {
+        // One that a person fired by hand is no timer that stands.
+        if event.kind == EventKind::TIMER_FIRED && over && !event.data["timer"].is_null() {
             let fire: Fire = serde_json::from_value(event.data["timer"].clone())?;
             timer::end(conn, install_id, &fire.scope, &fire.name, fire.revision).await?;
         }
@@ -289,6 +291,7 @@ impl Rows {
                     chat_id: keep(&event.chat_id),
                     contact_id: keep(&event.contact_id),
                     depth: event.depth,
+                    missed: Missed::default(),
                 };
                 timers::arm(conn, house, &timer).await?;
             }
