@@ -61,7 +61,12 @@ mod tests {
     }
 
     /// All runs from one that is due, up to a moment, and the next after it.
-    fn runs(missed: Missed, cron: (&str, &str), due: Millis, now: Millis) -> (Vec<Millis>, Millis, bool) {
+    fn runs(
+        missed: Missed,
+        cron: (&str, &str),
+        due: Millis,
+        now: Millis,
+    ) -> (Vec<Millis>, Millis, bool) {
         let (mut runs, mut due, mut caught) = (Vec::new(), due, 0);
         loop {
             let turn = turn(missed, cron, due, now, caught).expect("a cron");

@@ -7,6 +7,7 @@ pub mod bulk;
 pub mod conversations;
 pub mod dispatch;
 pub mod effect;
+pub mod fire;
 pub mod folder;
 pub mod identity;
 pub mod inbound;

@@ -81,7 +81,8 @@ pub(super) async fn place(house: &House, waiting: Vec<Job>) -> anyhow::Result<us
     let states = plugin::states(&mut tx, &targets).await?;
     let mut fired = Vec::new();
     for job in placed.iter().filter(|job| job.kind == JobKind::Event) {
-        let (state, until) = states.get(&job.target_id).copied().unwrap_or((InstallState::Active, 0));
+        let (state, until) =
+            states.get(&job.target_id).copied().unwrap_or((InstallState::Active, 0));
         let suspended = (state == InstallState::Suspended).then_some(until);
         if let Some(event) = fire(house, &mut tx, job, suspended).await? {
             fired.push((job.id.clone(), event));
@@ -195,12 +196,7 @@ pub async fn disarm(
     Ok(())
 }
 
-fn waiting_job(
-    house: &House,
-    timer: &Timer,
-    due_at: Millis,
-    caught: i64,
-) -> anyhow::Result<Job> {
+fn waiting_job(house: &House, timer: &Timer, due_at: Millis, caught: i64) -> anyhow::Result<Job> {
     let fire = Fire {
         scope: timer.spec.scope.clone(),
         name: timer.spec.name.clone(),

@@ -9,7 +9,7 @@ use super::fate::{self, is_last, parked_lane};
 use super::{Conclusion, Settlement, effects, people, state};
 use crate::flow::send::{self, Draft};
 use crate::flow::timers::{self, Fire};
-use crate::flow::{House, record};
+use crate::flow::{House, fire, record};
 use crate::model::{
     Effect, Event, EventKind, FaultClass, InstallState, Millis, Missed, OptIn, Recipient, Scope,
     StoredFile,
@@ -120,6 +120,17 @@ impl Rows {
             level: line.level.to_owned(),
             message: line.message.clone(),
         }));
+        if let Some(message) = fire::outcome(event, outcome) {
+            self.logs.push(LogRow {
+                id: house.clock.id("log"),
+                team_id: event.team_id.clone(),
+                install_id: install_id.to_owned(),
+                event_id: event.id.clone(),
+                at: house.clock.now(),
+                level: "info".to_owned(),
+                message,
+            });
+        }
         if let Verdict::Failed(fault) = &outcome.verdict {
             self.failures.push(FailureRow {
                 id: house.clock.id("flr"),

@@ -71,7 +71,8 @@ pub fn verify(
     let key = secret_key(verify.style, secret).ok_or(Unsigned::Wrong)?;
     let mac = mac(&key, claim.before.as_bytes(), body);
     let fits = |written: &&str| {
-        decode(claim.encoding, written).is_some_and(|bytes| mac.clone().verify_slice(&bytes).is_ok())
+        decode(claim.encoding, written)
+            .is_some_and(|bytes| mac.clone().verify_slice(&bytes).is_ok())
     };
     let fits = claim.signatures.iter().take(CANDIDATES).any(fits);
     if fits { Ok(()) } else { Err(Unsigned::Wrong) }

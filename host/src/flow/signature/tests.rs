@@ -26,7 +26,13 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
     pairs.iter().map(one).collect()
 }
 
-fn check(style: Style, secret: &str, pairs: &[(&str, &str)], body: &str, now: Millis) -> Result<(), Unsigned> {
+fn check(
+    style: Style,
+    secret: &str,
+    pairs: &[(&str, &str)],
+    body: &str,
+    now: Millis,
+) -> Result<(), Unsigned> {
     verify(&styled(style), secret, &headers(pairs), body.as_bytes(), now)
 }
 
@@ -35,10 +41,15 @@ fn check(style: Style, secret: &str, pairs: &[(&str, &str)], body: &str, now: Mi
 fn githubs_own_example_holds() {
     let (secret, body) = ("It's a Secret to Everybody", "Hello, World!");
     let signed = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
-    let with = |value, body| check(Style::Github, secret, &[("X-Hub-Signature-256", value)], body, 0);
+    let with =
+        |value, body| check(Style::Github, secret, &[("X-Hub-Signature-256", value)], body, 0);
     assert_eq!(with(signed, body), Ok(()));
     assert_eq!(with(signed, "Hello, World?"), Err(Unsigned::Wrong));
-    assert_eq!(with(&signed["sha256=".len()..], body), Err(Unsigned::Wrong), "the prefix is part of it");
+    assert_eq!(
+        with(&signed["sha256=".len()..], body),
+        Err(Unsigned::Wrong),
+        "the prefix is part of it"
+    );
     assert_eq!(with("sha256=zz", body), Err(Unsigned::Wrong));
     assert_eq!(check(Style::Github, secret, &[], body, 0), Err(Unsigned::Missing));
 }
@@ -91,7 +102,8 @@ fn stripes_header_has_a_time_and_several_signatures() {
 fn shopify_writes_base64() {
     let body = r#"{"id":1234567890,"email":"customer@example.com","total_price":"123.45"}"#;
     let signed = "QNyObTlKbMx2qDlPF/ZOZcBqg5OgPg+2oky3zldc0Gw=";
-    let with = |secret, value| check(Style::Shopify, secret, &[("X-Shopify-Hmac-Sha256", value)], body, 0);
+    let with =
+        |secret, value| check(Style::Shopify, secret, &[("X-Shopify-Hmac-Sha256", value)], body, 0);
     assert_eq!(with("test-webhook-secret", signed), Ok(()));
     assert_eq!(with("another", signed), Err(Unsigned::Wrong));
 }
@@ -107,11 +119,7 @@ fn styles() -> impl Strategy<Value = Verify> {
     (style, any::<bool>(), "[a-z0-9=]{0,8}").prop_map(|(style, base64, prefix)| {
         let own = style == Style::HmacSha256;
         let encoding = if base64 { Encoding::Base64 } else { Encoding::Hex };
-        Verify {
-            encoding: own.then_some(encoding),
-            prefix: own.then_some(prefix),
-            ..styled(style)
-        }
+        Verify { encoding: own.then_some(encoding), prefix: own.then_some(prefix), ..styled(style) }
     })
 }
 

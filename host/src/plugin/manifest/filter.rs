@@ -119,7 +119,9 @@ impl Subscription {
             return refuse("`first` and `chat` need `on = \"message\"`");
         }
         if !self.channels.is_empty() && matches!(self.on, On::Timer | On::Webhook) {
-            return refuse("timers and webhooks reach one install whatever its accounts: leave `channels` out");
+            return refuse(
+                "timers and webhooks reach one install whatever its accounts: leave `channels` out",
+            );
         }
         Ok(())
     }

@@ -92,7 +92,8 @@ impl Verify {
         let timed = matches!(self.style, Style::Stripe | Style::StandardWebhooks);
         match self.tolerance {
             Some(_) if !timed => {
-                let problem = "is for styles that sign a time: \"stripe\" and \"standard-webhooks\"";
+                let problem =
+                    "is for styles that sign a time: \"stripe\" and \"standard-webhooks\"";
                 refuse("tolerance", problem.to_owned())
             }
             Some(seconds) if !(1..=MAX_TOLERANCE).contains(&seconds) => {

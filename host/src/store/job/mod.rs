@@ -324,10 +324,7 @@ pub async fn unpark(
     now: Millis,
 ) -> sqlx::Result<u64> {
     let mut sql = Sql::new("UPDATE job SET due_at = ");
-    sql.bind(now)
-        .push(" WHERE due_at > ")
-        .bind(now)
-        .push(" AND kind = 'event' AND team_id = ");
+    sql.bind(now).push(" WHERE due_at > ").bind(now).push(" AND kind = 'event' AND team_id = ");
     sql.bind(team_id.to_owned()).push(" AND stage = ").bind(install_id.to_owned());
     sql.execute(conn).await
 }

@@ -2,6 +2,7 @@
 //! name.
 
 mod data;
+mod fire;
 mod query;
 mod settings;
 
@@ -27,6 +28,7 @@ use crate::store::plugin;
 use crate::store::plugin::{InstallRow, Version};
 
 pub use data::*;
+pub use fire::*;
 pub use settings::*;
 
 type Shared = State<Arc<House>>;
