@@ -10,10 +10,11 @@ both! {
     async fn a_call_is_answered_by_the_standard_handler_once(on: On) {
         let server = Server::start(on).await;
         let install = server.install("standard").await;
-        let url = format!("{}/x/{install}/sync?id=7", server.client.url);
+        let path = format!("/x/{install}/sync?id=7");
         for _ in 0..2 {
-            let request = reqwest::Client::new()
-                .request(Method::PUT, &url)
+            let request = server
+                .client
+                .request(Method::PUT, &path)
                 .header("x-topic", "orders")
                 .header("idempotency-key", "d1")
                 .body("+15550101=hello");

@@ -113,7 +113,7 @@ mod tests {
             let (runs, _, _) = runs(missed, DAILY, due, due + 60_000);
             assert_eq!(runs, [due], "{missed}");
         }
-        assert_eq!(runs(Missed::Skip, DAILY, due, due + 60_001).0, []);
+        assert_eq!(runs(Missed::Skip, DAILY, due, due + 60_001).0, Vec::<Millis>::new());
         // Of many the one that is due just now.
         let (hourly, noon) = (("0 * * * *", ""), at("2026-01-05T12:00:00Z"));
         assert_eq!(runs(Missed::Skip, hourly, noon - 3 * 3_600_000, noon + 5).0, [noon]);
