@@ -1,6 +1,7 @@
 //! Calls of plugins' addresses: who may call, and that a delivery is stored once.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -41,7 +42,7 @@ pub enum Refusal {
 /// Check that a call is its sender's. What is refused is counted and leaves no other trace: whoever
 /// knows the address can bring about as many as they like.
 pub async fn check(
-    house: &std::sync::Arc<House>,
+    house: &Arc<House>,
     install_id: &str,
     verify: &Verify,
     headers: &HeaderMap,

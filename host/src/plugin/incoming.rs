@@ -2,6 +2,7 @@
 //! `on-webhook`. The body is there whole, and so must the answer's be.
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http_body_util::{BodyExt, Full, Limited};
 use tokio::sync::oneshot;
 use wasmtime::component::ResourceTable;
@@ -50,12 +51,15 @@ pub(super) async fn call(
             }
         }
     }
-    if let Some(answer) = early {
+    // What the guest has finished is all there by now.
+    let answer_now = || tokio::task::unconstrained(answer.as_mut()).now_or_never();
+    if let Some(answer) = early.or_else(answer_now) {
         return Ok(answer.map(Some));
     }
-    // What the guest left open ends here: it would be waited for in vain.
+    // What it left open ends here: it would be waited for in vain.
     store.data_mut().table = ResourceTable::new();
-    Ok(answer.await.map(Some))
+    let left = answer.await.and(Err("it did not finish the body of its answer".to_owned()));
+    Ok(left)
 }
 
 fn infallible(body: Full<Bytes>) -> wasmtime_wasi_http::WasiBody {
@@ -70,7 +74,7 @@ async fn read(receiver: oneshot::Receiver<Answer>, most: usize) -> Result<Reply,
     let body = Limited::new(body, most).collect().await.map_err(|error| {
         match error.is::<http_body_util::LengthLimitError>() {
             true => format!("it answered a webhook with more than {most} bytes"),
-            false => format!("it did not finish the body of its answer: {error}"),
+            false => format!("the body of its answer broke off: {error}"),
         }
     })?;
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
