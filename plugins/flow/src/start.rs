@@ -39,7 +39,11 @@ pub fn matching(
 }
 
 /// The start by one trigger, if its `when` holds.
-pub fn of(program: &Program, index: usize, variables: &Map<String, Value>) -> Result<Option<Start>> {
+pub fn of(
+    program: &Program,
+    index: usize,
+    variables: &Map<String, Value>,
+) -> Result<Option<Start>> {
     let trigger = &program.triggers[index];
     let begin = trigger.begin.clone();
     if trigger.when.is_none() && trigger.chat.is_none() {
@@ -67,7 +71,9 @@ pub fn by_message(program: &Program, event: &Message, message: &Value) -> Result
     for (index, trigger) in program.triggers.iter().enumerate() {
         let meant = match (&trigger.keyword, &trigger.message) {
             (Some(words), _) => words::is_any(&event.text, words.all()),
-            (_, Some(filter)) => passes(filter, event) && (!filter.first || is_first(event, &mut first)?),
+            (_, Some(filter)) => {
+                passes(filter, event) && (!filter.first || is_first(event, &mut first)?)
+            }
             _ => false,
         };
         if meant && let Some(mut start) = of(program, index, &variables)? {
@@ -81,7 +87,9 @@ pub fn by_message(program: &Program, event: &Message, message: &Value) -> Result
 fn passes(filter: &MessageFilter, event: &Message) -> bool {
     let text = event.text.trim();
     let begins = |prefix: &String| text.to_lowercase().starts_with(&prefix.to_lowercase());
-    let matches = |regex: &String| regex_lite::Regex::new(regex).is_ok_and(|regex| regex.is_match(&event.text));
+    let matches = |regex: &String| {
+        regex_lite::Regex::new(regex).is_ok_and(|regex| regex.is_match(&event.text))
+    };
     (filter.types.is_empty() || filter.types.contains(&event.kind))
         && filter.text.as_ref().is_none_or(|words| words::has_any(text, words.all()))
         && filter.prefix.as_ref().is_none_or(begins)
@@ -94,7 +102,8 @@ fn is_first(event: &Message, known: &mut Option<bool>) -> Result<bool> {
         return Ok(*known);
     }
     let lines = chats::history(event, "", 100)?;
-    let first = lines.len() < 100 && lines.iter().filter(|line| line.direction == "in").count() <= 1;
+    let first =
+        lines.len() < 100 && lines.iter().filter(|line| line.direction == "in").count() <= 1;
     *known = Some(first);
     Ok(first)
 }
@@ -119,7 +128,8 @@ pub fn of_webhook(request: &Webhook) -> Map<String, Value> {
         .iter()
         .map(|(name, value)| (name.to_lowercase(), Value::String(value.clone())))
         .collect();
-    let mut shown = json!({ "method": request.method, "path": path, "query": query, "headers": headers });
+    let mut shown =
+        json!({ "method": request.method, "path": path, "query": query, "headers": headers });
     match request.json::<Value>() {
         Ok(body) => shown["json"] = body,
         Err(_) => shown["text"] = Value::String(request.text()),
@@ -140,4 +150,3 @@ pub fn far(to: &str, event: &str, start: &Start) -> Result<bool> {
     timers::set_in(to, &format!("start/{event}"), delivery::now(), &payload)?;
     Ok(true)
 }
-
