@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::api::{Api, Remote, part};
-use super::{logs, state, table};
+use super::{fire, logs, plugin_versions, state, table};
 
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
@@ -42,6 +42,8 @@ enum Command {
     State(state::Args),
     /// Run the version before this one
     Rollback { plugin: String },
+    #[command(flatten)]
+    Versions(plugin_versions::Command),
     /// Events that could not be handled, of all plugins or one; or one of them whole
     Dead {
         /// A plugin's name or id, or a dead letter's id
@@ -54,6 +56,8 @@ enum Command {
         #[arg(long)]
         all: bool,
     },
+    /// Hand an event to a plugin: a schedule, a timer, a webhook call (as `switchboard fire`)
+    Fire(fire::Shot),
 }
 
 /// What is agreed to when a plugin is installed.
@@ -65,6 +69,12 @@ pub struct Terms {
     /// Serve these accounts only
     #[arg(long, value_name = "ID")]
     account: Vec<String>,
+}
+
+impl Terms {
+    pub fn grant_all(&self) -> bool {
+        self.grant_all
+    }
 }
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
@@ -91,6 +101,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             let now = api.call(Method::POST, &format!("plugins/{plugin}/rollback"), None).await?;
             lines(json, &[now], &["plugin", "version"]);
         }
+        Command::Versions(command) => plugin_versions::run(&api, command).await?,
         Command::Dead { which: Some(id) } if id.starts_with("dead_") => {
             dead_letter(json, &api.get(&format!("dead-letters/{}", part(&id))).await?);
         }
@@ -101,6 +112,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             let found = api.get(&format!("dead-letters{filter}")).await?;
             lines(json, list(&found, "deadLetters"), &columns);
         }
+        Command::Fire(shot) => fire::fire(&api, shot, false).await?,
         Command::Replay { id, all } => {
             let path = if all {
                 format!("plugins/{id}/replay")

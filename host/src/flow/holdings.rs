@@ -42,7 +42,7 @@ impl Holdings {
                     (Holding::State, 1, i64::try_from(key.len() + value.len()).unwrap_or(0))
                 }
                 Effect::SetState { .. } => (Holding::State, 0, 0),
-                Effect::SetTimer(_) => (Holding::Timers, 1, 0),
+                Effect::SetTimer(_) | Effect::SetTimerIn { .. } => (Holding::Timers, 1, 0),
                 Effect::CancelTimer { .. } => (Holding::Timers, 0, 0),
                 _ => continue,
             };

@@ -3,7 +3,7 @@
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -110,14 +110,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Traceparent {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        Ok(Self(traceparent(&parts.headers)))
+        let given = parts.headers.get("traceparent").and_then(|value| value.to_str().ok());
+        Ok(Self(given.and_then(trace::accepted).unwrap_or_default()))
     }
-}
-
-/// The same of headers in hand.
-pub fn traceparent(headers: &HeaderMap) -> String {
-    let given = headers.get("traceparent").and_then(|value| value.to_str().ok());
-    given.and_then(trace::accepted).unwrap_or_default()
 }
 
 /// A page of a list: what comes after `cursor`, at most `limit` (50 where absent, 200 at most).

@@ -30,6 +30,13 @@ pub enum Effect {
         message_id: String,
     },
     SetTimer(TimerSpec),
+    /// Set a one-shot timer of the scope `chat` in another chat.
+    SetTimerIn {
+        to: Recipient,
+        name: String,
+        due_at: Millis,
+        payload: String,
+    },
     CancelTimer {
         scope: Scope,
         name: String,
@@ -80,6 +87,7 @@ impl Effect {
             Self::Typing { .. } => "typing",
             Self::Cancel { .. } => "cancel",
             Self::SetTimer(_) => "set_timer",
+            Self::SetTimerIn { .. } => "set_timer_in",
             Self::CancelTimer { .. } => "cancel_timer",
             Self::SetState { .. } => "set_state",
             Self::Tag { .. } => "tag",

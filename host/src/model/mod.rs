@@ -40,7 +40,7 @@ pub use template::{
 pub use trace::Trace;
 pub use words::{
     AccountState, ChannelType, Direction, FaultClass, Health, InstallState, JobKind, LedgerKind,
-    OptIn, Origin, PayloadFormat, Pricing, Removal, ResendState, Status, Tier,
+    Missed, OptIn, Origin, PayloadFormat, Pricing, Removal, ResendState, Status, Tier,
 };
 
 use serde::{Deserialize, Serialize};

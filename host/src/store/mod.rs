@@ -26,6 +26,7 @@ pub mod merge;
 pub mod message;
 pub mod plugin;
 pub mod plugin_call;
+pub mod plugin_change;
 pub mod plugin_hour;
 pub mod plugin_log;
 pub mod removal;

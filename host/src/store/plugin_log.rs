@@ -7,7 +7,7 @@ use super::{Conn, event};
 use crate::model::Millis;
 
 /// A line that a plugin logged.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct LogRow {
     pub id: String,
     #[serde(skip)]
@@ -205,6 +205,17 @@ pub async fn of_events(
     }
     sql.push(" ORDER BY id LIMIT ").bind(limit);
     sql.fetch(conn).await?.iter().map(from_row).collect()
+}
+
+/// What an install logged about one event, in order; at most `limit`.
+pub async fn logs_of(
+    conn: &mut Conn,
+    team_id: &str,
+    install_id: &str,
+    event_id: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<LogRow>> {
+    of_events(conn, team_id, Some(install_id), &[event_id.to_owned()], limit).await
 }
 
 /// A failed attempt at an event.

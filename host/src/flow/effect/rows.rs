@@ -8,13 +8,14 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use super::fate::{self, is_last, parked_lane};
 use super::told::Told;
 use super::{Conclusion, Settlement, effects, people, state};
+use crate::flow::install::{Actor, Change, note};
 use crate::flow::meters::Meter;
 use crate::flow::send::{self, Draft};
 use crate::flow::timers::{self, Fire};
 use crate::flow::{House, record};
 use crate::model::{
-    Effect, Event, EventKind, FaultClass, InstallState, Millis, OptIn, Recipient, Scope,
-    StoredFile, Trace, trace,
+    Effect, Event, EventKind, FaultClass, InstallState, Millis, Missed, OptIn, Recipient, Scope,
+    StoredFile, TimerSpec, Trace, trace,
 };
 use crate::plugin::{Fault, Outcome, Verdict};
 use crate::store::dead_letter::DeadLetter;
@@ -153,6 +154,10 @@ impl Rows {
         );
         plugin::set_install_state(conn, install_id, InstallState::Suspended, &reason, until)
             .await?;
+        if let Some(install) = plugin::install(conn, &event.team_id, install_id).await? {
+            let details = serde_json::json!({ "reason": reason });
+            note(house, conn, Actor::HOST, &install, Change::Suspended, details).await?;
+        }
         listen::tell_installs(&house.store, conn).await?;
         tracing::warn!(
             install = install_id,
@@ -184,7 +189,8 @@ impl Rows {
     ) -> anyhow::Result<()> {
         let over = matches!(outcome.verdict, Verdict::Done { .. })
             || given_up(house, item, outcome).is_some();
-        if event.kind == EventKind::TIMER_FIRED && over {
+        // One that a person fired by hand is no timer that stands.
+        if event.kind == EventKind::TIMER_FIRED && over && !event.data["timer"].is_null() {
             let fire: Fire = serde_json::from_value(event.data["timer"].clone())?;
             timer::end(conn, install_id, &fire.scope, &fire.name, fire.revision).await?;
         }
@@ -264,6 +270,31 @@ impl Rows {
                     chat_id: keep(&event.chat_id),
                     contact_id: keep(&event.contact_id),
                     depth: event.depth,
+                    missed: Missed::default(),
+                };
+                timers::arm(conn, house, &timer).await?;
+            }
+            Effect::SetTimerIn { to, name, due_at, payload } => {
+                let Some(chat) = send::chat_of(house, conn, &event.team_id, to).await? else {
+                    return Ok(());
+                };
+                let timer = Timer {
+                    install_id: install_id.to_owned(),
+                    team_id: event.team_id.clone(),
+                    spec: TimerSpec {
+                        scope: Scope::Chat(chat.id.clone()),
+                        name: name.clone(),
+                        due_at: *due_at,
+                        cron: String::new(),
+                        time_zone: String::new(),
+                        payload: payload.clone(),
+                    },
+                    revision: timers::new_revision(),
+                    account_id: chat.account_id,
+                    chat_id: chat.id,
+                    contact_id: chat.contact_id,
+                    depth: event.depth,
+                    missed: Missed::default(),
                 };
                 timers::arm(conn, house, &timer).await?;
             }

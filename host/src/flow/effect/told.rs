@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Conclusion, Settlement};
-use crate::flow::House;
+use crate::flow::{House, fire};
 use crate::flow::meters::Meter;
 use crate::model::{Event, Millis, trace};
 use crate::plugin::{Outcome, Verdict};
@@ -82,6 +82,20 @@ impl Told {
             attempt: item.job.attempts + 1,
             version_id: version_id.clone(),
         }));
+        if let Some(message) = fire::outcome(event, outcome) {
+            self.logs.push(LogRow {
+                id: house.clock.id("log"),
+                team_id: event.team_id.clone(),
+                install_id: install_id.to_owned(),
+                event_id: event.id.clone(),
+                at: house.clock.now(),
+                level: "info".to_owned(),
+                message,
+                chat_id: event.chat_id.clone(),
+                attempt: item.job.attempts + 1,
+                version_id: version_id.clone(),
+            });
+        }
         if let Verdict::Failed(fault) = &outcome.verdict {
             self.failures.push(FailureRow {
                 id: house.clock.id("flr"),

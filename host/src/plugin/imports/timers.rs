@@ -8,7 +8,7 @@ use super::super::bindings::switchboard::plugin::timers::{Entry, Host};
 use super::super::bindings::switchboard::plugin::types::Error;
 use super::super::cron;
 use super::super::run::{Halt, Run, answer, check_optional_text, check_text, check_time};
-use crate::model::{Effect, Millis, Scope, TimerSpec};
+use crate::model::{Effect, Millis, Recipient, Scope, TimerSpec};
 
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
 
@@ -35,6 +35,16 @@ impl Host for Run {
         let due_at = check_time("after-ms", now.saturating_add(after_ms));
         let once = due_at.map(|due_at| (due_at, Recurrence::default()));
         answer(self.set_timer(&scope, name, once, payload).await)
+    }
+
+    async fn set_in(
+        &mut self,
+        to: String,
+        name: String,
+        due_at: u64,
+        payload: String,
+    ) -> Answer<()> {
+        answer(self.set_timer_in(to, name, due_at, payload).await)
     }
 
     async fn set_cron(
@@ -115,6 +125,28 @@ impl Run {
         let message =
             format!("an install may have {most} timers: cancel those that are not needed");
         Err(Halt::refused("limit", message))
+    }
+
+    async fn set_timer_in(
+        &mut self,
+        to: String,
+        name: String,
+        due_at: u64,
+        payload: String,
+    ) -> Result<(), Halt> {
+        self.enter(to.len() + name.len() + payload.len())?;
+        self.require("timers = true", |grants| grants.timers)?;
+        let due_at = check_time("due-at", due_at)?;
+        check_text("the timer's name", &name, 128)?;
+        check_optional_text("the payload", &payload, self.settings.state_value)?;
+        let to = self.recipient(to).await?;
+        let scope = match &to {
+            Recipient::Chat(id) => Scope::Chat(id.clone()),
+            // A chat that is made by it has no timers yet.
+            Recipient::Phone { .. } => Scope::Plugin,
+        };
+        self.check_timers(&scope, &name).await?;
+        self.push(Effect::SetTimerIn { to, name, due_at, payload })
     }
 
     fn cancel_timer(&mut self, scope: &str, name: String) -> Result<(), Halt> {
