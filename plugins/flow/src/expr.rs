@@ -222,7 +222,7 @@ mod checks {
         assert_eq!(values.value(&given), Ok(json!({ "a": 21, "b": [[1, 2], "n20"], "c": 1, "d": null })));
         assert_eq!(values.text("{{ now | plus('1 day') | time('%A %d.%m. %H:%M') }}"), Ok("Tuesday 06.01. 13:00".to_owned()));
         assert_eq!(values.expression("('2026-01-05 14:00' | seconds) - (now | seconds)"), Ok(json!(3600)));
-        assert_eq!(values.text("{{ vars | json }}").expect("JSON").len(), 39);
+        assert_eq!(values.text("{{ vars | json }}").expect("JSON").len(), 37);
     }
 
     #[test]
@@ -237,7 +237,7 @@ mod checks {
         ] {
             assert_eq!(values.holds(expression), Ok(holds), "{expression}");
         }
-        assert!(values.holds("1 / 0").is_err() && values.holds("vars.age >").is_err());
+        assert!(values.holds("vars.name * vars.name").is_err() && values.holds("vars.age >").is_err());
     }
 
     #[test]

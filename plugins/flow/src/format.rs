@@ -105,7 +105,7 @@ pub enum Closed {
     /// End the run.
     Stop,
     /// Send this template instead.
-    Template(Template),
+    Template(Short<Template>),
 }
 
 /// What begins a run: exactly one of message, keyword, status, account, event, schedule and webhook.
@@ -305,7 +305,7 @@ pub enum Tags {
 }
 
 /// Something that may be written as its text alone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Short<T>(pub T);
 
 impl<'de, T: DeserializeOwned + From<String>> Deserialize<'de> for Short<T> {

@@ -90,7 +90,8 @@ fn a_question_in_a_loop_in_a_sequence_goes_on_where_it_was() {
   - reply: '{{ vars.sum }}'
 sequences:
   rate:
-    - ask: { id: x, text: 'Rate {{ vars.item }}', expect: number, save: got }
+    - id: x
+      ask: { text: 'Rate {{ vars.item }}', expect: number, save: got }
     - set: { sum: '{{ vars.sum | default(0) + vars.got }}' }",
     );
     let mut world = Paper::default();
