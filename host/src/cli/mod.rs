@@ -4,6 +4,7 @@ mod account;
 mod api;
 mod build;
 mod call;
+mod called;
 mod check;
 mod compiled;
 mod config;
