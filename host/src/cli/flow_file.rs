@@ -27,7 +27,8 @@ pub fn is_flow(path: &Path) -> bool {
 /// Every line of the flow that does not hold; or that the engine is not there.
 pub async fn bytes(path: &Path) -> Result<Vec<u8>> {
     let shown = path.display();
-    let text = tokio::fs::read_to_string(path).await.with_context(|| format!("cannot read {shown}"))?;
+    let text =
+        tokio::fs::read_to_string(path).await.with_context(|| format!("cannot read {shown}"))?;
     let engine = engine()?;
     let bytes = tokio::fs::read(&engine).await;
     let bytes = bytes.with_context(|| format!("cannot read {}", engine.display()))?;
@@ -39,10 +40,13 @@ pub async fn bytes(path: &Path) -> Result<Vec<u8>> {
     match Runtime::new(&config, Clock::system())?.wrap(&bytes, &source).await {
         Ok(plugin) => Ok(plugin),
         Err(PluginError::Source(problems)) => {
-            let problems: Vec<String> = problems.lines().map(|line| format!("{shown}: {line}")).collect();
+            let problems: Vec<String> =
+                problems.lines().map(|line| format!("{shown}: {line}")).collect();
             Err(anyhow!(problems.join("\n")))
         }
-        Err(other) => Err(anyhow::Error::new(other).context(format!("{shown} with {}", engine.display()))),
+        Err(other) => {
+            Err(anyhow::Error::new(other).context(format!("{shown} with {}", engine.display())))
+        }
     }
 }
 
@@ -75,7 +79,13 @@ mod tests {
     #[test]
     fn a_flow_is_known_by_its_name() {
         let folder = tempfile::tempdir().expect("a folder");
-        for (name, flow) in [("a.yaml", true), ("a.yml", true), ("a.json", true), ("a.toml", false), ("yaml", false)] {
+        for (name, flow) in [
+            ("a.yaml", true),
+            ("a.yml", true),
+            ("a.json", true),
+            ("a.toml", false),
+            ("yaml", false),
+        ] {
             let path = folder.path().join(name);
             std::fs::write(&path, "").expect("written");
             assert_eq!(is_flow(&path), flow, "{name}");

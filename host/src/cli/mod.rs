@@ -11,6 +11,7 @@ mod config;
 mod demo;
 mod deploy;
 mod dev;
+mod fire;
 mod flow_file;
 mod key;
 mod message;
@@ -83,6 +84,8 @@ enum Command {
     Test(test::Args),
     /// Build a plugin and make it the version that runs on a service
     Deploy(deploy::Args),
+    /// Hand an event to a plugin on a running service: a schedule, a timer, a webhook call
+    Fire(fire::Args),
 }
 
 /// Run the command; a failure is one line on stderr and exit code 1.
@@ -105,6 +108,7 @@ pub fn main() -> ExitCode {
         Some(Command::Build(args)) => build::run(&args),
         Some(Command::New(args)) => new::run(&args),
         Some(Command::Deploy(args)) => block_on(deploy::run(args)),
+        Some(Command::Fire(args)) => block_on(fire::run(args)),
         Some(Command::Dev(args)) => block_on(dev::run(args)),
         Some(Command::Check(args)) => block_on(check::run(args)),
         Some(Command::Test(args)) => block_on(test::run(args)),

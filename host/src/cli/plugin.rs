@@ -8,6 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::api::{Api, Connection};
+use super::fire;
 use super::plugin_versions;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -51,6 +52,8 @@ enum Command {
         #[arg(long)]
         all: bool,
     },
+    /// Hand an event to a plugin: a schedule, a timer, a webhook call (as `switchboard fire`)
+    Fire(fire::Shot),
 }
 
 /// What is agreed to when a plugin is installed.
@@ -98,6 +101,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
                 println!("{}", line(letter, &["id", "createdAt", "plugin", "fault", "reason"]));
             }
         }
+        Command::Fire(shot) => fire::fire(&api, shot, false).await?,
         Command::Replay { id, all } => {
             let path = if all {
                 format!("plugins/{id}/replay")

@@ -240,7 +240,7 @@ impl Dispatcher {
         job: &Job,
     ) -> anyhow::Result<Option<Input>> {
         Ok(Some(match On::of(&event.kind) {
-            On::Timer if job.stage != job::REPLAY => {
+            On::Timer if job.stage != job::REPLAY && !event.data["timer"].is_null() => {
                 let fire: Fire = serde_json::from_value(event.data["timer"].clone())?;
                 let mut conn = self.house.store.read().await?;
                 let timer =

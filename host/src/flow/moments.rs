@@ -13,7 +13,7 @@ use crate::channel::Channels;
 use crate::channel::sandbox::Sandbox;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::model::{Effect, Event, InstallState, JobKind, Millis, Scope, TimerSpec};
+use crate::model::{Effect, Event, InstallState, JobKind, Millis, Missed, Scope, TimerSpec};
 use crate::plugin::{Outcome, Runtime, Usage, Verdict};
 use crate::seal::Seal;
 use crate::store::job::{Job, Wanted};
@@ -171,6 +171,7 @@ async fn a_recurring_timer_that_two_find_due_fires_once_and_stays_one() {
         chat_id: String::new(),
         contact_id: String::new(),
         depth: 0,
+        missed: Missed::default(),
     };
     let mut tx = house.store.begin().await.expect("begins");
     timers::arm(&mut tx, &house, &timer).await.expect("armed");

@@ -6,12 +6,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::Context;
 
-use crate::model::{Event, EventKind, InstallState, Message, Millis};
-use crate::plugin::manifest::{Manifest, On};
+use crate::model::{ChannelType, Event, EventKind, InstallState, Message, Millis};
+use crate::plugin::manifest::{Manifest, On, Seen};
 use crate::plugin::{Grants, Install};
 use crate::store::endpoint::Endpoint;
 use crate::store::plugin::InstallRow;
-use crate::store::{Store, endpoint, plugin};
+use crate::store::{Store, account, endpoint, plugin};
 
 /// The teams in use.
 #[derive(Default)]
@@ -26,6 +26,8 @@ pub struct Team {
     /// In the order of the chain.
     pub installs: Vec<Active>,
     pub endpoints: Vec<Endpoint>,
+    /// The types of its accounts, where an install chooses by them.
+    channels: HashMap<String, ChannelType>,
 }
 
 /// An install, and where it stands.
@@ -81,10 +83,11 @@ async fn load(store: &Store, team_id: &str) -> anyhow::Result<Team> {
             None
         }
     });
-    Ok(Team {
-        installs: installs.collect(),
-        endpoints: endpoint::enabled(&mut conn, team_id).await?,
-    })
+    let installs: Vec<Active> = installs.collect();
+    let choosy = installs.iter().any(|active| active.install.manifest.asks_for_channels());
+    let channels =
+        if choosy { account::channels(&mut conn, team_id).await? } else { HashMap::new() };
+    Ok(Team { installs, endpoints: endpoint::enabled(&mut conn, team_id).await?, channels })
 }
 
 fn active(row: &InstallRow) -> anyhow::Result<Active> {
@@ -115,42 +118,49 @@ pub fn as_it_runs(row: &InstallRow) -> anyhow::Result<Install> {
 impl Team {
     /// The next install of the chain that receives this event, after a position.
     pub fn next(&self, event: &Event, after: i64) -> Option<&Active> {
-        self.installs.iter().find(|active| active.position > after && active.receives(event))
+        self.installs.iter().find(|active| active.position > after && self.tells(active, event))
     }
 
     /// The same while a human answers: only who must hear messages even then.
     pub fn next_always(&self, event: &Event, after: i64) -> Option<&Active> {
         self.installs.iter().find(|active| {
-            active.install.manifest.always && active.position > after && active.receives(event)
+            active.install.manifest.always && active.position > after && self.tells(active, event)
         })
     }
 
     pub fn install(&self, id: &str) -> Option<&Active> {
         self.installs.iter().find(|active| active.install.id == id)
     }
+
+    /// Whether an install receives an event.
+    fn tells(&self, active: &Active, event: &Event) -> bool {
+        // Timers and webhooks belong to one install; their jobs name it.
+        !matches!(On::of(&event.kind), On::Timer | On::Webhook)
+            && self.wants(&active.install, event)
+    }
+
+    /// Whether an install serves the event's account, and its manifest asks for such events.
+    pub fn wants(&self, install: &Install, event: &Event) -> bool {
+        let serves = event.account_id.is_empty()
+            || install.accounts.is_empty()
+            || install.accounts.contains(&event.account_id);
+        serves && {
+            let (name, text) = name_and_text(event);
+            let seen = Seen {
+                name: &name,
+                text: &text,
+                first: event.data["first"] == true,
+                channel: self.channels.get(&event.account_id).copied(),
+            };
+            install.manifest.wants(On::of(&event.kind), &seen)
+        }
+    }
 }
 
 impl Active {
-    fn receives(&self, event: &Event) -> bool {
-        // Timers and webhooks belong to one install; their jobs name it.
-        !matches!(On::of(&event.kind), On::Timer | On::Webhook) && wants(&self.install, event)
-    }
-
     /// Whether its events wait now.
     pub fn is_suspended(&self, now: Millis) -> bool {
         self.state == InstallState::Suspended && self.suspended_until > now
-    }
-}
-
-/// Whether an install serves the event's account, and its manifest asks for such events.
-pub fn wants(install: &Install, event: &Event) -> bool {
-    let on = On::of(&event.kind);
-    let serves = event.account_id.is_empty()
-        || install.accounts.is_empty()
-        || install.accounts.contains(&event.account_id);
-    serves && {
-        let (name, text) = name_and_text(event);
-        install.manifest.wants(on, &name, &text)
     }
 }
 

@@ -176,6 +176,8 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
         (PluginsWrite, routes!(plugins::delete_secret)),
         (PluginsWrite, routes!(plugins::suspend)),
         (PluginsWrite, routes!(plugins::resume)),
+        (PluginsWrite, routes!(plugins::fire)),
+        (PluginsRead, routes!(plugins::outcome)),
         (PluginsRead, routes!(plugins::logs)),
         (PluginsRead, routes!(plugins::state)),
         (PluginsWrite, routes!(dead_letters::replay_all)),

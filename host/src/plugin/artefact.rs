@@ -216,7 +216,11 @@ impl Artefacts {
     }
 
     /// Keep the compiled form alone, for the next time.
-    pub(super) async fn keep_compiled(&self, code: &str, loaded: &Loaded) -> Result<(), PluginError> {
+    pub(super) async fn keep_compiled(
+        &self,
+        code: &str,
+        loaded: &Loaded,
+    ) -> Result<(), PluginError> {
         self.write_compiled(code, loaded.pre.component()).await
     }
 

@@ -228,6 +228,7 @@ pub struct Usage {
 }
 
 pub use error::PluginError;
+pub use imports::check_event_name;
 pub use inspect::Inspection;
 /// The permissions that an installer granted. Everything not here is denied.
 pub use manifest::Grants;
@@ -246,6 +247,7 @@ mod error;
 mod fault;
 mod gate;
 mod imports;
+mod incoming;
 mod inspect;
 mod invoke;
 mod limiter;

@@ -26,7 +26,10 @@ pub enum Shape {
     /// With the answers that there are, if they are few.
     Text(Vec<String>),
     Buttons(Vec<Choice>),
-    List { button: String, rows: Vec<Choice> },
+    List {
+        button: String,
+        rows: Vec<Choice>,
+    },
 }
 
 /// What a customer wrote, as far as answers go.
@@ -115,7 +118,9 @@ fn expected(expect: Expect, text: &str, given: &Given<'_>, now: &Now) -> Option<
     }
     match expect {
         Expect::Text => Some(json!(text)),
-        Expect::Any => Some(json!(if text.is_empty() { given.file.unwrap_or_default() } else { text })),
+        Expect::Any => {
+            Some(json!(if text.is_empty() { given.file.unwrap_or_default() } else { text }))
+        }
         Expect::File => given.file.map(|file| json!(file)),
         Expect::Number => number(text),
         Expect::Email => is_email(text).then(|| json!(text.to_lowercase())),
@@ -138,13 +143,20 @@ fn number(text: &str) -> Option<Value> {
 
 fn is_email(text: &str) -> bool {
     let Some((name, host)) = text.rsplit_once('@') else { return false };
-    let plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c == '@' || c == ',');
-    plain(name) && plain(host) && text.len() <= 254 && host.split('.').count() >= 2 && host.split('.').all(|part| !part.is_empty())
+    let plain = |part: &str| {
+        !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c == '@' || c == ',')
+    };
+    plain(name)
+        && plain(host)
+        && text.len() <= 254
+        && host.split('.').count() >= 2
+        && host.split('.').all(|part| !part.is_empty())
 }
 
 /// A number as the world writes it: `+15550001`.
 pub fn phone(text: &str) -> Option<String> {
-    let kept: String = text.chars().filter(|c| !c.is_whitespace() && !"-().".contains(*c)).collect();
+    let kept: String =
+        text.chars().filter(|c| !c.is_whitespace() && !"-().".contains(*c)).collect();
     let digits = kept.strip_prefix('+').or_else(|| kept.strip_prefix("00")).unwrap_or(&kept);
     let fits = (7..=15).contains(&digits.len())
         && !digits.starts_with('0')
@@ -209,7 +221,14 @@ mod tests {
         let options = vec![option(Some("y"), "Yes, please"), option(None, "No")];
         let tapped = Given { text: "Yes, please", choice: Some("y"), file: None };
         assert_eq!(chosen(&options, &tapped).as_deref(), Some("y"));
-        for (text, id) in [("yes please!", Some("y")), ("NO", Some("No")), ("2", Some("No")), ("maybe", None), ("0", None), ("", None)] {
+        for (text, id) in [
+            ("yes please!", Some("y")),
+            ("NO", Some("No")),
+            ("2", Some("No")),
+            ("maybe", None),
+            ("0", None),
+            ("", None),
+        ] {
             let given = Given { text, ..Given::default() };
             assert_eq!(chosen(&options, &given).as_deref(), id, "{text:?}");
         }

@@ -1,7 +1,9 @@
 //! Expressions and texts with `{{ … }}`: the language is minijinja's.
 
 use jiff::Zoned;
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Any, filters, functions, tests};
+use minijinja::{
+    Environment, Error, ErrorKind, UndefinedBehavior, Value as Any, filters, functions, tests,
+};
 use serde_json::{Map, Value};
 
 use crate::times::{self, Now};
@@ -44,11 +46,14 @@ impl Values {
                 Some(expression) => self.expression(expression),
                 None => self.text(text).map(Value::String),
             },
-            Value::Array(items) => {
-                items.iter().map(|item| self.value(item)).collect::<Result<_, _>>().map(Value::Array)
-            }
+            Value::Array(items) => items
+                .iter()
+                .map(|item| self.value(item))
+                .collect::<Result<_, _>>()
+                .map(Value::Array),
             Value::Object(fields) => {
-                let filled = fields.iter().map(|(key, field)| Ok((key.clone(), self.value(field)?)));
+                let filled =
+                    fields.iter().map(|(key, field)| Ok((key.clone(), self.value(field)?)));
                 filled.collect::<Result<_, String>>().map(Value::Object)
             }
             plain => Ok(plain.clone()),
@@ -60,7 +65,8 @@ impl Values {
     /// # Errors
     /// As [`Self::text`].
     pub fn expression(&self, expression: &str) -> Result<Value, String> {
-        let compiled = self.env.compile_expression(bare(expression)).map_err(|error| words(&error))?;
+        let compiled =
+            self.env.compile_expression(bare(expression)).map_err(|error| words(&error))?;
         let value = compiled.eval(&self.variables).map_err(|error| words(&error))?;
         if value.is_undefined() {
             return Ok(Value::Null);
@@ -73,7 +79,8 @@ impl Values {
     /// # Errors
     /// As [`Self::text`].
     pub fn holds(&self, expression: &str) -> Result<bool, String> {
-        let compiled = self.env.compile_expression(bare(expression)).map_err(|error| words(&error))?;
+        let compiled =
+            self.env.compile_expression(bare(expression)).map_err(|error| words(&error))?;
         compiled.eval(&self.variables).map(|value| value.is_true()).map_err(|error| words(&error))
     }
 }
@@ -102,7 +109,9 @@ pub fn check_expression(expression: &str) -> Result<(), String> {
 
 /// Whether a text or (with `whole`) an expression speaks of a variable.
 pub fn mentions(text: &str, name: &str, whole: bool) -> bool {
-    let has = |code: &str| code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name);
+    let has = |code: &str| {
+        code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
+    };
     if whole {
         return has(text);
     }
@@ -166,7 +175,8 @@ fn add_times(env: &mut Environment<'static>, now: &Now) {
 }
 
 fn known(now: &Now, text: &str) -> Result<Zoned, Error> {
-    now.moment(text).ok_or_else(|| refuse(format!("{text:?} is no moment, such as 2026-01-31 15:30")))
+    now.moment(text)
+        .ok_or_else(|| refuse(format!("{text:?} is no moment, such as 2026-01-31 15:30")))
 }
 
 fn no_duration(text: &str) -> Error {
@@ -216,12 +226,27 @@ mod checks {
     #[test]
     fn texts_are_filled_in_and_values_keep_their_kind() {
         let values = values();
-        assert_eq!(values.text("Hi {{ vars.name }}, {{ vars.gone.too }}!"), Ok("Hi Ann, !".to_owned()));
-        assert_eq!(values.text("{{ vars.name | upper }} {% if vars.age > 18 %}ok{% endif %}"), Ok("ANN ok".to_owned()));
+        assert_eq!(
+            values.text("Hi {{ vars.name }}, {{ vars.gone.too }}!"),
+            Ok("Hi Ann, !".to_owned())
+        );
+        assert_eq!(
+            values.text("{{ vars.name | upper }} {% if vars.age > 18 %}ok{% endif %}"),
+            Ok("ANN ok".to_owned())
+        );
         let given = json!({ "a": "{{ vars.age + 1 }}", "b": ["{{ vars.items }}", "n{{ vars.age }}"], "c": 1, "d": "{{ vars.no }}" });
-        assert_eq!(values.value(&given), Ok(json!({ "a": 21, "b": [[1, 2], "n20"], "c": 1, "d": null })));
-        assert_eq!(values.text("{{ now | plus('1 day') | time('%A %d.%m. %H:%M') }}"), Ok("Tuesday 06.01. 13:00".to_owned()));
-        assert_eq!(values.expression("('2026-01-05 14:00' | seconds) - (now | seconds)"), Ok(json!(3600)));
+        assert_eq!(
+            values.value(&given),
+            Ok(json!({ "a": 21, "b": [[1, 2], "n20"], "c": 1, "d": null }))
+        );
+        assert_eq!(
+            values.text("{{ now | plus('1 day') | time('%A %d.%m. %H:%M') }}"),
+            Ok("Tuesday 06.01. 13:00".to_owned())
+        );
+        assert_eq!(
+            values.expression("('2026-01-05 14:00' | seconds) - (now | seconds)"),
+            Ok(json!(3600))
+        );
         assert_eq!(values.text("{{ vars | json }}").expect("JSON").len(), 37);
     }
 
@@ -237,7 +262,9 @@ mod checks {
         ] {
             assert_eq!(values.holds(expression), Ok(holds), "{expression}");
         }
-        assert!(values.holds("vars.name * vars.name").is_err() && values.holds("vars.age >").is_err());
+        assert!(
+            values.holds("vars.name * vars.name").is_err() && values.holds("vars.age >").is_err()
+        );
     }
 
     #[test]

@@ -161,6 +161,18 @@ pub struct Schedule {
     pub cron: String,
     /// An IANA name; the flow's where it is absent.
     pub time_zone: Option<String>,
+    /// Times that passed while it could not run: once, skip or all.
+    pub missed: Option<Missed>,
+}
+
+/// What becomes of times that passed while nothing could run.
+#[derive(Clone, Copy, Debug, Deserialize, serde::Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Missed {
+    Once,
+    Skip,
+    All,
 }
 
 /// An address of the flow.
@@ -170,8 +182,27 @@ pub struct Schedule {
 pub struct Webhook {
     /// With a leading slash.
     pub path: String,
-    /// How the host knows the sender, as `verify` of a route in a manifest.
-    pub verify: Option<Value>,
+    /// How the sender signs: what is not signed so is refused. Without it whoever knows the address may call.
+    pub verify: Option<Verify>,
+}
+
+/// A signature, by a secret of the flow.
+#[derive(Clone, Debug, Deserialize, serde::Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Verify {
+    /// hmac-sha256, github, stripe, shopify or standard-webhooks.
+    pub style: String,
+    /// One of `secrets`.
+    pub secret: String,
+    /// The header that has it; for hmac-sha256.
+    pub header: Option<String>,
+    /// hex or base64; for hmac-sha256.
+    pub encoding: Option<String>,
+    /// What stands before it; for hmac-sha256.
+    pub prefix: Option<String>,
+    /// How many seconds its time may be off; for stripe and standard-webhooks.
+    pub tolerance: Option<u64>,
 }
 
 /// One step: exactly one of the keys reply, ask, buttons, list, if, switch, set, tag, untag, name, template, http, wait, loop, call, hand_over, note, emit, log, stop, opt_in and opt_out, and what belongs to it.

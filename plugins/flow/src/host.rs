@@ -108,7 +108,9 @@ impl World for Chat<'_> {
     fn chat(&mut self) -> Result<Value, Refusal> {
         let chat = chats::get(self.chat).map_err(refusal)?;
         let until = i64::try_from(chat.window_until).unwrap_or(i64::MAX);
-        Ok(json!({ "id": chat.id, "account": chat.account, "assigned": chat.assigned, "window_until": until }))
+        Ok(
+            json!({ "id": chat.id, "account": chat.account, "assigned": chat.assigned, "window_until": until }),
+        )
     }
 
     fn kept(&mut self, scope: &str) -> Result<Map<String, Value>, Refusal> {
@@ -145,13 +147,18 @@ fn draft(message: Outgoing) -> Draft {
         Outgoing::Text(text) => messaging::text(text),
         Outgoing::Image(media, caption) => messaging::image(media, caption),
         Outgoing::Video(media, caption) => messaging::video(media, caption),
-        Outgoing::Document { media, filename, caption } => messaging::document(media, filename, caption),
+        Outgoing::Document { media, filename, caption } => {
+            messaging::document(media, filename, caption)
+        }
         Outgoing::Audio(media) => messaging::audio(media),
         Outgoing::Buttons(text, options) => messaging::buttons(text, options),
         Outgoing::List(text, button, rows) => messaging::list(text, button, rows),
         Outgoing::Template { name, language, values } => {
             let template = templates::template(name, language);
-            values.into_iter().fold(template, |template, (name, value)| template.value(name, value)).draft()
+            values
+                .into_iter()
+                .fold(template, |template, (name, value)| template.value(name, value))
+                .draft()
         }
     }
 }

@@ -113,7 +113,9 @@ fn on_message(event: Message) -> Result<()> {
 fn on_status(event: Event) -> Result<()> {
     let program = load()?;
     let variables = start::of_event(&event);
-    match start::matching(&program, &variables, |trigger| start::has(trigger.status.as_ref(), &event.kind))? {
+    match start::matching(&program, &variables, |trigger| {
+        start::has(trigger.status.as_ref(), &event.kind)
+    })? {
         Some(start) => begin_here(&program, &event.chat, &event.contact, &event.id, start),
         None => Ok(()),
     }
@@ -124,16 +126,18 @@ fn on_event(event: Event) -> Result<()> {
     let program = load()?;
     let variables = start::of_event(&event);
     let named = |trigger: &format::Trigger| {
-        start::has(trigger.account.as_ref(), &event.kind) || start::has(trigger.event.as_ref(), &event.kind)
+        start::has(trigger.account.as_ref(), &event.kind)
+            || start::has(trigger.event.as_ref(), &event.kind)
     };
     let Some(start) = start::matching(&program, &variables, named)? else { return Ok(()) };
-    if start.to.is_none() && !event.chat.is_empty() {
+    let here = start.to.as_ref().is_none_or(|to| to.trim().is_empty());
+    if here && !event.chat.is_empty() {
         return begin_here(&program, &event.chat, &event.contact, &event.id, start);
     }
     let to = match &start.to {
-        Some(to) => to.clone(),
-        None if !event.contact.is_empty() => contacts::get(&event.contact)?.phone,
-        None => String::new(),
+        Some(to) if !here => to.clone(),
+        _ if !event.contact.is_empty() => contacts::get(&event.contact)?.phone,
+        _ => String::new(),
     };
     start::far(&to, &event.id, &start).map(|_| ())
 }
@@ -142,7 +146,8 @@ fn on_webhook(request: Webhook) -> Result<WebhookReply> {
     let program = load()?;
     let path = request.path.split('?').next().unwrap_or_default();
     let variables = start::of_webhook(&request);
-    let here = |trigger: &format::Trigger| trigger.webhook.as_ref().is_some_and(|it| it.path == path);
+    let here =
+        |trigger: &format::Trigger| trigger.webhook.as_ref().is_some_and(|it| it.path == path);
     let Some(start) = start::matching(&program, &variables, here)? else {
         return Ok(WebhookReply::text(200, "nothing begins by this"));
     };
@@ -160,7 +165,9 @@ fn on_timer(timer: Timer) -> Result<()> {
         let variables = Map::new();
         let name = |index| timer.name == manifest::schedule_name(index);
         let index = (0..program.triggers.len()).find(|index| name(*index));
-        let Some(start) = index.map(|index| start::of(&program, index, &variables)).transpose()?.flatten() else {
+        let Some(start) =
+            index.map(|index| start::of(&program, index, &variables)).transpose()?.flatten()
+        else {
             return Ok(());
         };
         return start::far(start.to.as_deref().unwrap_or_default(), &timer.id, &start).map(|_| ());
@@ -181,7 +188,13 @@ fn on_timer(timer: Timer) -> Result<()> {
 }
 
 /// Begin in the chat of this event, unless a run is there that goes on.
-fn begin_here(program: &Program, chat: &str, contact: &str, event: &str, start: Start) -> Result<()> {
+fn begin_here(
+    program: &Program,
+    chat: &str,
+    contact: &str,
+    event: &str,
+    start: Start,
+) -> Result<()> {
     let mut chat = Chat::new(chat, contact);
     let run = chat.run(program)?;
     if run.is_some() && !program.flow.restart {
@@ -207,7 +220,8 @@ fn begin(
     };
     // A timer that the run before has set is this one's to cancel.
     let until = before.map(|run| run.until.clone()).unwrap_or_default();
-    let run = Run { id: event.to_owned(), start: start.variables, message, until, ..Run::default() };
+    let run =
+        Run { id: event.to_owned(), start: start.variables, message, until, ..Run::default() };
     Machine::new(program, chat, run)?.begin(entry)
 }
 

@@ -86,7 +86,8 @@ impl<'a, W: World> Machine<'a, W> {
     /// As [`Self::begin`].
     pub fn answer(mut self, message: Value) -> Outcome<Option<Run>> {
         let Some(place) = self.place(Waits::ForAnswer) else { return self.lost() };
-        let Node { action: Action::Ask(question, branches), next, .. } = &self.program.nodes[place] else {
+        let Node { action: Action::Ask(question, branches), next, .. } = &self.program.nodes[place]
+        else {
             return self.lost();
         };
         self.run.message = message;
@@ -173,7 +174,8 @@ impl<'a, W: World> Machine<'a, W> {
     fn checked(&mut self, answer: Value, check: &str) -> Outcome<Option<Value>> {
         let mut variables = self.variables()?;
         variables.insert("answer".to_owned(), answer.clone());
-        let holds = Values::new(&variables, &self.now).holds(check).map_err(|message| self.bad(message))?;
+        let holds =
+            Values::new(&variables, &self.now).holds(check).map_err(|message| self.bad(message))?;
         Ok(holds.then_some(answer))
     }
 
@@ -185,7 +187,9 @@ impl<'a, W: World> Machine<'a, W> {
                 None => self.end("no good answer"),
             };
         }
-        let Action::Ask(question, _) = &self.program.nodes[place].action else { return self.lost() };
+        let Action::Ask(question, _) = &self.program.nodes[place].action else {
+            return self.lost();
+        };
         match &question.handling.wrong {
             Some(words) => {
                 let text = self.values()?.text(words).map_err(|message| self.bad(message))?;
@@ -310,7 +314,8 @@ impl<'a, W: World> Machine<'a, W> {
             let mut chat = self.world.chat().map_err(|refusal| self.refused(refusal))?;
             let vars = self.world.kept("chat").map_err(|refusal| self.refused(refusal))?;
             chat["vars"] = Value::Object(vars);
-            chat["window_open"] = Value::Bool(chat["window_until"].as_i64().unwrap_or(0) > self.now.millis());
+            chat["window_open"] =
+                Value::Bool(chat["window_until"].as_i64().unwrap_or(0) > self.now.millis());
             self.chat = Some(chat);
         }
         Ok(self.chat.clone().unwrap_or_default())
@@ -364,7 +369,11 @@ impl<'a, W: World> Machine<'a, W> {
         if self.run.calls.len() < MOST_CALLS {
             return Ok(());
         }
-        Err(failure(&self.at, "steps", format!("sequences call each other more than {MOST_CALLS} deep")))
+        Err(failure(
+            &self.at,
+            "steps",
+            format!("sequences call each other more than {MOST_CALLS} deep"),
+        ))
     }
 }
 

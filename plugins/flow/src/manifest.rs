@@ -59,7 +59,9 @@ fn events(program: &Program) -> Vec<Value> {
         events.extend(program.triggers.iter().filter_map(message_event));
     }
     for trigger in &program.triggers {
-        for (on, words) in [("status", &trigger.status), ("account", &trigger.account), ("event", &trigger.event)] {
+        for (on, words) in
+            [("status", &trigger.status), ("account", &trigger.account), ("event", &trigger.event)]
+        {
             events.extend(words.as_ref().map(|words| json!({ "on": on, "types": all(words) })));
         }
     }
@@ -81,6 +83,9 @@ fn message_event(trigger: &Trigger) -> Option<Value> {
     let mut event = json!({ "on": "message" });
     if !filter.types.is_empty() {
         event["types"] = json!(filter.types);
+    }
+    if filter.first {
+        event["first"] = json!(true);
     }
     if let Some(prefix) = &filter.prefix {
         event["text_prefix"] = json!(prefix);
@@ -121,21 +126,34 @@ fn permissions(program: &Program) -> Value {
             asks.insert(name.to_owned(), value);
         }
     };
-    let sends = any(|action| matches!(action, Action::Reply(_) | Action::Ask(..) | Action::Note(_) | Action::Template(_)));
+    let sends = any(|action| {
+        matches!(action, Action::Reply(_) | Action::Ask(..) | Action::Note(_) | Action::Template(_))
+    });
     let cancels = program.flow.cancel.as_ref().is_some_and(|cancel| !cancel.reply.is_empty());
     ask("messaging", sends || cancels, json!(true));
     ask("timers", uses_timers(program) || program.triggers.iter().any(is_far), json!(true));
     ask("state", program.waits() || keeps_vars(program), json!(true));
     ask("templates", program.nodes.iter().any(|node| by_template(&node.action)), json!(true));
     ask("events", any(|action| matches!(action, Action::Emit(_))), json!(true));
-    let changes = any(|action| matches!(action, Action::Tag(_) | Action::Untag(_) | Action::Name(_) | Action::OptIn(_) | Action::OptOut(_)));
+    let changes = any(|action| {
+        matches!(
+            action,
+            Action::Tag(_)
+                | Action::Untag(_)
+                | Action::Name(_)
+                | Action::OptIn(_)
+                | Action::OptOut(_)
+        )
+    });
     // News of a contact names no chat: its number does.
-    let looks_up = program.triggers.iter().any(|it| (it.account.is_some() || it.event.is_some()) && it.chat.is_none());
+    let looks_up = program
+        .triggers
+        .iter()
+        .any(|it| (it.account.is_some() || it.event.is_some()) && it.chat.is_none());
     ask("contacts", program.reads_contact || looks_up, json!("read"));
     ask("contacts", changes, json!("write"));
     let windows = program.nodes.iter().any(|node| closed(&node.action));
-    let first = program.triggers.iter().any(|trigger| trigger.message.as_ref().is_some_and(|filter| filter.first));
-    ask("chats", program.reads_chat || windows || first, json!("read"));
+    ask("chats", program.reads_chat || windows, json!("read"));
     ask("chats", any(|action| matches!(action, Action::HandOver(_))), json!("write"));
     let hosts = hosts(program);
     ask("hosts", !hosts.is_empty(), json!(hosts));
@@ -144,7 +162,9 @@ fn permissions(program: &Program) -> Value {
 
 fn keeps_vars(program: &Program) -> bool {
     let sets = |action: &Action| matches!(action, Action::Set(fields) if fields.keys().any(|key| key.contains(".vars.")));
-    program.reads_chat || program.reads_contact || program.nodes.iter().any(|node| sets(&node.action))
+    program.reads_chat
+        || program.reads_contact
+        || program.nodes.iter().any(|node| sets(&node.action))
 }
 
 /// Those that are named, and those of addresses whose host is written out.
@@ -176,7 +196,7 @@ fn schedules(program: &Program) -> Vec<Value> {
     let schedule = |(index, trigger): (usize, &Trigger)| {
         let schedule = trigger.schedule.as_ref()?;
         let zone = schedule.time_zone.as_ref().unwrap_or(&program.flow.time_zone);
-        Some(json!({ "name": schedule_name(index), "cron": schedule.cron, "time_zone": zone }))
+        Some(json!({ "name": schedule_name(index), "cron": schedule.cron, "time_zone": zone, "missed": schedule.missed }))
     };
     program.triggers.iter().enumerate().filter_map(schedule).collect()
 }
@@ -186,7 +206,7 @@ fn routes(program: &Program) -> Vec<Value> {
         let webhook = trigger.webhook.as_ref()?;
         let mut route = json!({ "path": webhook.path });
         if let Some(verify) = &webhook.verify {
-            route["verify"] = verify.clone();
+            route["verify"] = json!(verify);
         }
         Some(route)
     };
@@ -198,11 +218,13 @@ fn toml(value: &Value) -> String {
     match value {
         Value::Object(fields) => {
             let fields = fields.iter().filter(|(_, field)| !field.is_null());
-            let fields: Vec<String> = fields.map(|(key, field)| format!("{} = {}", quoted(key), toml(field))).collect();
+            let fields: Vec<String> =
+                fields.map(|(key, field)| format!("{} = {}", quoted(key), toml(field))).collect();
             format!("{{ {} }}", fields.join(", "))
         }
         Value::Array(items) => {
-            let items: Vec<String> = items.iter().filter(|item| !item.is_null()).map(toml).collect();
+            let items: Vec<String> =
+                items.iter().filter(|item| !item.is_null()).map(toml).collect();
             format!("[{}]", items.join(", "))
         }
         Value::String(text) => quoted(text),

@@ -115,7 +115,10 @@ impl Program {
 
     fn of(root: &Value) -> Result<Self, Problem> {
         if !root.is_object() {
-            return Err(Problem::at("", "a flow begins with `flow: NAME`, `triggers:` and `steps:`"));
+            return Err(Problem::at(
+                "",
+                "a flow begins with `flow: NAME`, `triggers:` and `steps:`",
+            ));
         }
         for (key, example) in [("flow", "lead-capture"), ("version", "1.2.0 (three numbers)")] {
             if root.get(key).is_some_and(|value| !value.is_string()) {
@@ -157,13 +160,20 @@ impl Program {
 
 /// The line, and for an unknown key its own place.
 fn locate(document: &Document, mut problem: Problem) -> Problem {
-    let unknown = problem.message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+    let unknown =
+        problem.message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
     if let Some(key) = unknown.filter(|key| !key.is_empty()) {
-        let part = |path: &str| path.split(['.', '[', ']']).filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>();
-        let around = part(&problem.path).iter().try_fold(&document.root, |value, part| match value {
-            Value::Array(items) => items.get(part.parse::<usize>().ok()?),
-            other => other.get(part),
-        });
+        let part = |path: &str| {
+            path.split(['.', '[', ']'])
+                .filter(|part| !part.is_empty())
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        let around =
+            part(&problem.path).iter().try_fold(&document.root, |value, part| match value {
+                Value::Array(items) => items.get(part.parse::<usize>().ok()?),
+                other => other.get(part),
+            });
         if let Some(path) = around.and_then(|value| path_of(value, &problem.path, key)) {
             problem.path = path;
         }
@@ -174,7 +184,8 @@ fn locate(document: &Document, mut problem: Problem) -> Problem {
 
 fn path_of(value: &Value, path: &str, key: &str) -> Option<String> {
     let fields = value.as_object()?;
-    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    let below =
+        |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     if fields.contains_key(key) {
         return Some(below(key));
     }
@@ -212,7 +223,10 @@ impl Builder {
         let nodes: Vec<Node> = self.nodes.into_iter().flatten().collect();
         let mut seen = std::collections::BTreeSet::new();
         match nodes.iter().find(|node| !seen.insert(node.id.as_str())) {
-            Some(twice) => Err(Problem::at("", format!("two steps have the id {:?}: give each its own", twice.id))),
+            Some(twice) => Err(Problem::at(
+                "",
+                format!("two steps have the id {:?}: give each its own", twice.id),
+            )),
             None => Ok(nodes),
         }
     }
@@ -225,7 +239,13 @@ impl Builder {
         Ok(next)
     }
 
-    fn branch(&mut self, steps: Option<&Vec<Value>>, path: &str, key: &str, after: Next) -> Result<Option<Next>, Problem> {
+    fn branch(
+        &mut self,
+        steps: Option<&Vec<Value>>,
+        path: &str,
+        key: &str,
+        after: Next,
+    ) -> Result<Option<Next>, Problem> {
         steps.map(|steps| self.sequence(steps, &format!("{path}.{key}"), after)).transpose()
     }
 
@@ -239,7 +259,13 @@ impl Builder {
         Ok(Next::Step(place))
     }
 
-    fn action(&mut self, step: Step, path: &str, place: usize, next: Next) -> Result<Action, Problem> {
+    fn action(
+        &mut self,
+        step: Step,
+        path: &str,
+        place: usize,
+        next: Next,
+    ) -> Result<Action, Problem> {
         one_verb(&step, path)?;
         let strings = |it: OneOrMore| it.all();
         if let Some(reply) = step.reply {
@@ -264,9 +290,13 @@ impl Builder {
         if let Some(on) = step.switch {
             let mut cases = BTreeMap::new();
             for (case, steps) in step.cases.iter().flatten() {
-                cases.insert(case.clone(), self.sequence(steps, &format!("{path}.cases.{case}"), next)?);
+                cases.insert(
+                    case.clone(),
+                    self.sequence(steps, &format!("{path}.cases.{case}"), next)?,
+                );
             }
-            let default = self.branch(step.default.as_ref(), path, "default", next)?.unwrap_or(next);
+            let default =
+                self.branch(step.default.as_ref(), path, "default", next)?.unwrap_or(next);
             return Ok(Action::Switch { on: on.text().to_owned(), cases, default });
         }
         if let Some(of) = step.r#loop {
@@ -274,7 +304,8 @@ impl Builder {
             return Ok(Action::Loop { of: Box::new(of), body });
         }
         if let Some(http) = step.http {
-            let error = self.branch(http.on_error.as_ref(), &format!("{path}.http"), "on_error", next)?;
+            let error =
+                self.branch(http.on_error.as_ref(), &format!("{path}.http"), "on_error", next)?;
             return Ok(Action::Http(Box::new(http), error));
         }
         let simple = [
@@ -296,7 +327,13 @@ impl Builder {
         simple.into_iter().flatten().next().ok_or_else(|| Problem::at(path, NO_VERB))
     }
 
-    fn ask(&mut self, mut question: Question, path: &str, word: &str, next: Next) -> Result<Action, Problem> {
+    fn ask(
+        &mut self,
+        mut question: Question,
+        path: &str,
+        word: &str,
+        next: Next,
+    ) -> Result<Action, Problem> {
         question.closed = question.closed.or_else(|| self.closed.clone());
         let path = format!("{path}.{word}");
         let handling = question.handling.clone();

@@ -68,7 +68,9 @@ impl<W: World> Machine<'_, W> {
                 let values = self.values()?;
                 let name = values.text(&emit.name).map_err(|message| self.bad(message))?;
                 let data = values.value(&Value::Object(emit.data.clone()));
-                let Value::Object(data) = data.map_err(|message| self.bad(message))? else { return Ok(()) };
+                let Value::Object(data) = data.map_err(|message| self.bad(message))? else {
+                    return Ok(());
+                };
                 self.act(Act::Emit(name, data))?;
             }
             Action::Name(text)
@@ -114,9 +116,11 @@ impl<W: World> Machine<'_, W> {
             Ok(match reply {
                 Reply { image: Some(media), .. } => Outgoing::Image(filled(media)?, caption),
                 Reply { video: Some(media), .. } => Outgoing::Video(filled(media)?, caption),
-                Reply { document: Some(media), filename, .. } => {
-                    Outgoing::Document { media: filled(media)?, filename: filled(filename)?, caption }
-                }
+                Reply { document: Some(media), filename, .. } => Outgoing::Document {
+                    media: filled(media)?,
+                    filename: filled(filename)?,
+                    caption,
+                },
                 Reply { audio: Some(media), .. } => Outgoing::Audio(filled(media)?),
                 Reply { text, .. } => Outgoing::Text(filled(text)?),
             })
@@ -141,7 +145,9 @@ impl<W: World> Machine<'_, W> {
             let given = match values.value(&template.values)? {
                 Value::Array(items) => {
                     let numbered = items.iter().enumerate();
-                    numbered.map(|(index, value)| ((index + 1).to_string(), as_text(value))).collect()
+                    numbered
+                        .map(|(index, value)| ((index + 1).to_string(), as_text(value)))
+                        .collect()
                 }
                 Value::Object(fields) => {
                     fields.iter().map(|(name, value)| (name.clone(), as_text(value))).collect()
@@ -184,11 +190,15 @@ impl<W: World> Machine<'_, W> {
     /// All values are worked out before any is set.
     fn set(&mut self, fields: &Map<String, Value>) -> Outcome<()> {
         let values = self.values()?;
-        let filled = values.value(&Value::Object(fields.clone())).map_err(|message| self.bad(message))?;
+        let filled =
+            values.value(&Value::Object(fields.clone())).map_err(|message| self.bad(message))?;
         let Value::Object(filled) = filled else { return Ok(()) };
         for scope in ["chat", "contact"] {
             let prefix = format!("{scope}.vars.");
-            let theirs: Vec<_> = filled.iter().filter_map(|(key, value)| Some((key.strip_prefix(&prefix)?, value))).collect();
+            let theirs: Vec<_> = filled
+                .iter()
+                .filter_map(|(key, value)| Some((key.strip_prefix(&prefix)?, value)))
+                .collect();
             if theirs.is_empty() {
                 continue;
             }
@@ -213,7 +223,8 @@ impl<W: World> Machine<'_, W> {
             Some(rounds) => rounds,
             None => Rounds { done: 0, items: self.items(of)? },
         };
-        let more = rounds.done < of.most.unwrap_or(ROUNDS) && (of.each.is_none() || !rounds.items.is_empty());
+        let more = rounds.done < of.most.unwrap_or(ROUNDS)
+            && (of.each.is_none() || !rounds.items.is_empty());
         let holds = match &of.r#while {
             Some(condition) if more => {
                 self.values()?.holds(condition.text()).map_err(|message| self.bad(message))?
@@ -250,7 +261,8 @@ impl<W: World> Machine<'_, W> {
         let problem = match answered {
             Ok(response) => {
                 let ok = (200..300).contains(&response.status);
-                let body = serde_json::from_str(&response.body).unwrap_or(Value::String(response.body));
+                let body =
+                    serde_json::from_str(&response.body).unwrap_or(Value::String(response.body));
                 let status = response.status;
                 if let Some(name) = &http.save {
                     let kept = json!({ "status": status, "ok": ok, "body": body });
@@ -262,7 +274,9 @@ impl<W: World> Machine<'_, W> {
                 json!({ "code": "http", "status": status, "message": format!("the server answered {status}") })
             }
             Err(refusal) if refusal.code == "denied" => return Err(self.refused(refusal)),
-            Err(refusal) => json!({ "code": refusal.code, "status": 0, "message": refusal.message }),
+            Err(refusal) => {
+                json!({ "code": refusal.code, "status": 0, "message": refusal.message })
+            }
         };
         let message = problem["message"].as_str().unwrap_or_default().to_owned();
         let code = problem["code"].as_str().unwrap_or_default().to_owned();
@@ -295,7 +309,9 @@ impl<W: World> Machine<'_, W> {
             let body = match body {
                 Some(Value::String(text)) => text.into_bytes(),
                 Some(json) => {
-                    headers.entry("content-type".to_owned()).or_insert_with(|| "application/json".to_owned());
+                    headers
+                        .entry("content-type".to_owned())
+                        .or_insert_with(|| "application/json".to_owned());
                     json.to_string().into_bytes()
                 }
                 None => Vec::new(),
@@ -312,12 +328,16 @@ impl<W: World> Machine<'_, W> {
             (Some(until), _) => {
                 let text = self.filled(until)?;
                 let moment = self.now.moment(&text);
-                let moment = moment.ok_or_else(|| self.bad(format!("{text:?} is no moment, such as 2026-01-31 15:30")))?;
+                let moment = moment.ok_or_else(|| {
+                    self.bad(format!("{text:?} is no moment, such as 2026-01-31 15:30"))
+                })?;
                 match &wait.before {
                     Some(before) => {
                         let before = self.filled(before)?;
                         let earlier = self.now.minus(&moment, &before);
-                        earlier.ok_or_else(|| self.bad(format!("{before:?} is no duration, such as `2 hours`")))?
+                        earlier.ok_or_else(|| {
+                            self.bad(format!("{before:?} is no duration, such as `2 hours`"))
+                        })?
                     }
                     None => moment,
                 }
@@ -325,7 +345,9 @@ impl<W: World> Machine<'_, W> {
             (None, duration) => {
                 let duration = self.filled(duration.as_deref().unwrap_or_default())?;
                 let later = self.now.plus(&self.now.0, &duration);
-                later.ok_or_else(|| self.bad(format!("{duration:?} is no duration, such as `2 hours`")))?
+                later.ok_or_else(|| {
+                    self.bad(format!("{duration:?} is no duration, such as `2 hours`"))
+                })?
             }
         };
         let until = until.timestamp().as_millisecond();

@@ -65,11 +65,15 @@ impl World for Paper {
     }
 
     fn contact(&mut self) -> Result<Value, Refusal> {
-        Ok(json!({ "id": "con_1", "name": "Ann", "phone": "+15550101", "opt_in": self.opt_in, "tags": {} }))
+        Ok(
+            json!({ "id": "con_1", "name": "Ann", "phone": "+15550101", "opt_in": self.opt_in, "tags": {} }),
+        )
     }
 
     fn chat(&mut self) -> Result<Value, Refusal> {
-        Ok(json!({ "id": "chat_1", "account": "acc_1", "assigned": "", "window_until": self.window_until }))
+        Ok(
+            json!({ "id": "chat_1", "account": "acc_1", "assigned": "", "window_until": self.window_until }),
+        )
     }
 
     fn kept(&mut self, scope: &str) -> Result<Map<String, Value>, Refusal> {
@@ -98,9 +102,12 @@ impl Paper {
         acts.into_iter()
             .filter_map(|act| match act {
                 Act::Send { message, .. } => Some(match message {
-                    Outgoing::Text(text) | Outgoing::Buttons(text, _) | Outgoing::List(text, ..) => text,
+                    Outgoing::Text(text)
+                    | Outgoing::Buttons(text, _)
+                    | Outgoing::List(text, ..) => text,
                     Outgoing::Template { name, values, .. } => {
-                        let values: Vec<String> = values.into_iter().map(|(_, value)| value).collect();
+                        let values: Vec<String> =
+                            values.into_iter().map(|(_, value)| value).collect();
                         format!("<{name} {}>", values.join(" "))
                     }
                     other => format!("{other:?}"),
@@ -123,7 +130,8 @@ fn flow(body: &str) -> Program {
     let text = format!("flow: test\ntriggers: [{{ keyword: go }}]\n{body}");
     let document = Document::parse(&text).expect("YAML");
     let program = Program::read(&document).unwrap_or_else(|problem| panic!("{problem}\n{text}"));
-    let problems: Vec<String> = check::problems(&document, &program).iter().map(ToString::to_string).collect();
+    let problems: Vec<String> =
+        check::problems(&document, &program).iter().map(ToString::to_string).collect();
     assert!(problems.is_empty(), "{problems:#?}");
     program
 }
@@ -137,7 +145,12 @@ fn begin_at(program: &Program, world: &mut Paper, entry: Next) -> Result<Option<
     Machine::new(program, world, run)?.begin(entry)
 }
 
-fn says(program: &Program, world: &mut Paper, run: Run, text: &str) -> Result<Option<Run>, Failure> {
+fn says(
+    program: &Program,
+    world: &mut Paper,
+    run: Run,
+    text: &str,
+) -> Result<Option<Run>, Failure> {
     // As it is kept between two calls.
     let kept = serde_json::to_string(&run).expect("JSON");
     let run = serde_json::from_str(&kept).expect("a run");

@@ -52,7 +52,8 @@ impl Now {
             "tomorrow" => return self.0.date().tomorrow().ok(),
             _ => {}
         }
-        let numbers: Vec<&str> = text.split(['.', '/', '-']).filter(|part| !part.is_empty()).collect();
+        let numbers: Vec<&str> =
+            text.split(['.', '/', '-']).filter(|part| !part.is_empty()).collect();
         let number = |index: usize| numbers.get(index).and_then(|part| part.parse::<i16>().ok());
         let small = |index: usize| number(index).and_then(|number| i8::try_from(number).ok());
         match (numbers.len(), text.contains('-')) {
@@ -141,7 +142,10 @@ fn parts(text: &str) -> Option<(i64, i64)> {
         rest = rest[end..].trim_start();
         let end = rest.find(|c: char| !c.is_alphabetic()).unwrap_or(rest.len());
         let of = |unit: i64| {
-            #[expect(clippy::cast_possible_truncation, reason = "a cast of floats ends at the ends")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a cast of floats ends at the ends"
+            )]
             let whole = (number * unit as f64).round() as i64;
             whole
         };
@@ -150,13 +154,19 @@ fn parts(text: &str) -> Option<(i64, i64)> {
             "d" | "day" | "days" if number.fract() == 0.0 => days = days.checked_add(of(1))?,
             "d" | "day" | "days" => millis = millis.checked_add(of(86_400_000))?,
             "h" | "hour" | "hours" => millis = millis.checked_add(of(3_600_000))?,
-            "m" | "min" | "mins" | "minute" | "minutes" => millis = millis.checked_add(of(60_000))?,
+            "m" | "min" | "mins" | "minute" | "minutes" => {
+                millis = millis.checked_add(of(60_000))?
+            }
             "s" | "sec" | "second" | "seconds" => millis = millis.checked_add(of(1_000))?,
             _ => return None,
         }
         some = true;
         rest = rest[end..].trim_start();
-        rest = rest.strip_prefix(',').or_else(|| rest.strip_prefix("and ")).unwrap_or(rest).trim_start();
+        rest = rest
+            .strip_prefix(',')
+            .or_else(|| rest.strip_prefix("and "))
+            .unwrap_or(rest)
+            .trim_start();
     }
     (some && days <= MOST && millis / 86_400_000 <= MOST).then_some((days, millis))
 }
@@ -208,7 +218,11 @@ mod tests {
         let at = |text: &str| now.date_and_time(text).map(|it| written(&it));
         assert_eq!(at("7.1. at 9:30").as_deref(), Some("2026-01-07T09:30:00+01:00"));
         assert_eq!(at("Tomorrow, 15:00").as_deref(), Some("2026-01-06T15:00:00+01:00"));
-        assert_eq!(at("4/1 10:00").as_deref(), Some("2027-01-04T10:00:00+01:00"), "the next such day");
+        assert_eq!(
+            at("4/1 10:00").as_deref(),
+            Some("2027-01-04T10:00:00+01:00"),
+            "the next such day"
+        );
         assert_eq!(at("tomorrow"), None);
     }
 
@@ -217,7 +231,10 @@ mod tests {
         // Summer time begins on 29 March 2026.
         let now = Now::new(1_774_695_600_000, "Europe/Berlin").expect("a time");
         let day = now.plus(&now.0, "1 day").expect("a moment");
-        assert_eq!((now.text().as_str(), written(&day).as_str()), ("2026-03-28T12:00:00+01:00", "2026-03-29T12:00:00+02:00"));
+        assert_eq!(
+            (now.text().as_str(), written(&day).as_str()),
+            ("2026-03-28T12:00:00+01:00", "2026-03-29T12:00:00+02:00")
+        );
         assert_eq!(now.minus(&day, "1 day").expect("a moment"), now.0);
     }
 }

@@ -7,7 +7,10 @@ use serde_json::{Map, Value};
 /// Something that a step wants done.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Act {
-    Send { message: Outgoing, typing: bool },
+    Send {
+        message: Outgoing,
+        typing: bool,
+    },
     Note(String),
     Tag(String, String),
     Untag(String),
@@ -29,13 +32,21 @@ pub enum Outgoing {
     Text(String),
     Image(String, String),
     Video(String, String),
-    Document { media: String, filename: String, caption: String },
+    Document {
+        media: String,
+        filename: String,
+        caption: String,
+    },
     Audio(String),
     /// Ids and titles.
     Buttons(String, Vec<(String, String)>),
     /// A text, the words that open the list, and ids, titles and descriptions.
     List(String, String, Vec<(String, String, String)>),
-    Template { name: String, language: String, values: Vec<(String, String)> },
+    Template {
+        name: String,
+        language: String,
+        values: Vec<(String, String)>,
+    },
 }
 
 /// One outgoing request.

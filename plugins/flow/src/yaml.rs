@@ -97,7 +97,9 @@ struct Reader {
 impl Reader {
     fn take(&mut self, event: Event<'_>) -> Result<(), Problem> {
         match event {
-            Event::Alias(_) => Err(self.problem("anchors and aliases are not understood here: write it out")),
+            Event::Alias(_) => {
+                Err(self.problem("anchors and aliases are not understood here: write it out"))
+            }
             Event::DocumentStart(_) if self.root.is_some() => {
                 Err(self.problem("one file is one flow: take the second `---` away"))
             }
@@ -229,7 +231,10 @@ mod tests {
             json!({ "a": 1, "b": -2.5, "c": true, "d": null, "e": "+15550001", "f": "007", "g": "1",
                     "h": "09:30", "i": "1.2.3", "j": 0.5, "k": "two\nlines\n" })
         );
-        assert_eq!(Document::parse("{\"a\": [1, \"x\"]}").expect("JSON").root, json!({ "a": [1, "x"] }));
+        assert_eq!(
+            Document::parse("{\"a\": [1, \"x\"]}").expect("JSON").root,
+            json!({ "a": [1, "x"] })
+        );
     }
 
     #[test]

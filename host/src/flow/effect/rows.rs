@@ -10,10 +10,10 @@ use super::{Conclusion, Settlement, effects, people, state};
 use crate::flow::install::{Actor, Change, note};
 use crate::flow::send::{self, Draft};
 use crate::flow::timers::{self, Fire};
-use crate::flow::{House, record};
+use crate::flow::{House, fire, record};
 use crate::model::{
-    Effect, Event, EventKind, FaultClass, InstallState, Millis, OptIn, Recipient, Scope, StoredFile,
-    TimerSpec,
+    Effect, Event, EventKind, FaultClass, InstallState, Millis, Missed, OptIn, Recipient, Scope,
+    StoredFile, TimerSpec,
 };
 use crate::plugin::{Fault, Outcome, Verdict};
 use crate::store::dead_letter::DeadLetter;
@@ -121,6 +121,17 @@ impl Rows {
             level: line.level.to_owned(),
             message: line.message.clone(),
         }));
+        if let Some(message) = fire::outcome(event, outcome) {
+            self.logs.push(LogRow {
+                id: house.clock.id("log"),
+                team_id: event.team_id.clone(),
+                install_id: install_id.to_owned(),
+                event_id: event.id.clone(),
+                at: house.clock.now(),
+                level: "info".to_owned(),
+                message,
+            });
+        }
         if let Verdict::Failed(fault) = &outcome.verdict {
             self.failures.push(FailureRow {
                 id: house.clock.id("flr"),
@@ -216,7 +227,8 @@ impl Rows {
     ) -> anyhow::Result<()> {
         let over = matches!(outcome.verdict, Verdict::Done { .. })
             || given_up(house, item, outcome).is_some();
-        if event.kind == EventKind::TIMER_FIRED && over {
+        // One that a person fired by hand is no timer that stands.
+        if event.kind == EventKind::TIMER_FIRED && over && !event.data["timer"].is_null() {
             let fire: Fire = serde_json::from_value(event.data["timer"].clone())?;
             timer::end(conn, install_id, &fire.scope, &fire.name, fire.revision).await?;
         }
@@ -295,6 +307,7 @@ impl Rows {
                     chat_id: keep(&event.chat_id),
                     contact_id: keep(&event.contact_id),
                     depth: event.depth,
+                    missed: Missed::default(),
                 };
                 timers::arm(conn, house, &timer).await?;
             }
@@ -318,6 +331,7 @@ impl Rows {
                     chat_id: chat.id,
                     contact_id: chat.contact_id,
                     depth: event.depth,
+                    missed: Missed::default(),
                 };
                 timers::arm(conn, house, &timer).await?;
             }

@@ -8,6 +8,7 @@ use super::history::{Change, note};
 use super::publish::known_accounts;
 use super::{Actor, House, InstallError, both, configured, find};
 use crate::flow::reads::secret_context;
+use crate::flow::signature;
 use crate::model::{InstallState, Millis};
 use crate::plugin::manifest::Manifest;
 use crate::plugin::{Grants, PluginError};
@@ -136,6 +137,12 @@ pub async fn set_secret(
         return Err(InstallError::Invalid(format!(
             "{} asks for no secret {name:?}: {hint}",
             install.plugin
+        )));
+    }
+    let checks = manifest.routes.iter().filter_map(|route| route.verify.as_ref());
+    if checks.filter(|it| it.secret == name).any(|it| !signature::fits(it.style, value)) {
+        return Err(InstallError::Invalid(format!(
+            "{name:?} checks webhooks in the way of Standard Webhooks: its value is base64, with `whsec_` before it"
         )));
     }
     plugin::set_secret(

@@ -178,7 +178,9 @@ async fn schedule(
             time_zone: schedule.time_zone.clone(),
             payload: schedule.payload.clone(),
         };
-        let unchanged = |timer: &Timer| TimerSpec { due_at, ..timer.spec.clone() } == spec;
+        let unchanged = |timer: &Timer| {
+            TimerSpec { due_at, ..timer.spec.clone() } == spec && timer.missed == schedule.missed
+        };
         if standing.iter().any(unchanged) {
             continue;
         }
@@ -191,6 +193,7 @@ async fn schedule(
             chat_id: String::new(),
             contact_id: String::new(),
             depth: 0,
+            missed: schedule.missed,
         };
         timers::arm(conn, house, &timer).await?;
     }

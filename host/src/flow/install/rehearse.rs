@@ -10,7 +10,8 @@ use super::versions::version_of;
 use super::{Actor, Consent, House, InstallError, configured, find, on_version};
 use crate::egress::{Egress, EgressError, Request, Response, StandIn};
 use crate::flow::reads::Reads;
-use crate::flow::{input, media, registry};
+use crate::flow::registry::{self, Team};
+use crate::flow::{input, media};
 use crate::model::{Effect, Event, Millis};
 use crate::plugin::manifest::{Manifest, On};
 use crate::plugin::{Call, Install, LogLine, PluginError, Usage, Verdict};
@@ -184,13 +185,15 @@ async fn last_events(
     wanted: usize,
 ) -> Result<Vec<Arc<Event>>, InstallError> {
     const PAGE: i64 = 200;
+    let team = house.registry.team(&house.store, &install.team_id).await?;
     let (mut found, mut seen, mut before) = (Vec::new(), 0, i64::MAX);
     while found.len() < wanted && seen < LOOK_BACK {
         let mut conn = house.store.read().await?;
         let page = event::newest(&mut conn, &install.team_id, before, PAGE).await?;
         let Some(oldest) = page.last() else { break };
         (seen, before) = (seen + page.len(), oldest.cursor);
-        found.extend(page.into_iter().filter(|event| receives(install, event)).map(Arc::new));
+        found
+            .extend(page.into_iter().filter(|event| receives(&team, install, event)).map(Arc::new));
     }
     found.truncate(wanted);
     found.reverse();
@@ -212,13 +215,13 @@ async fn named_events(
     Ok(events)
 }
 
-fn receives(install: &Install, event: &Event) -> bool {
+fn receives(team: &Team, install: &Install, event: &Event) -> bool {
     match On::of(&event.kind) {
         on @ (On::Timer | On::Webhook) => {
             event.data["install"] == install.id.as_str()
                 && install.manifest.events.iter().any(|subscription| subscription.on == on)
         }
-        _ => registry::wants(install, event),
+        _ => team.wants(install, event),
     }
 }
 

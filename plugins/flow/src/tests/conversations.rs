@@ -21,11 +21,16 @@ fn an_answer_is_asked_for_until_it_is_good() {
 #[test]
 fn too_many_wrong_answers_take_the_branch_or_end_it() {
     let asked = |branch: &str| {
-        flow(&format!("steps:\n  - ask: {{ text: 'How many?', expect: number, check: 'answer > 0', tries: 2{branch} }}\n  - reply: on"))
+        flow(&format!(
+            "steps:\n  - ask: {{ text: 'How many?', expect: number, check: 'answer > 0', tries: 2{branch} }}\n  - reply: on"
+        ))
     };
     for (branch, said) in [
         ("", vec!["How many?", "How many?"]),
-        (", failed: [{ reply: 'A colleague asks.' }]", vec!["How many?", "How many?", "A colleague asks.", "on"]),
+        (
+            ", failed: [{ reply: 'A colleague asks.' }]",
+            vec!["How many?", "How many?", "A colleague asks.", "on"],
+        ),
         (", failed: [{ reply: bye }, { stop: true }]", vec!["How many?", "How many?", "bye"]),
     ] {
         let (program, mut world) = (asked(branch), Paper::default());
@@ -46,7 +51,10 @@ fn nobody_is_waited_for_longer_than_the_timeout() {
     let mut world = Paper::default();
     let run = begin(&program, &mut world).expect("well").expect("it waits");
     assert_eq!(world.woken_at(), Some(NOON + 3_600_000));
-    assert_eq!((run.until.as_str(), run.ticket().as_str()), ("2026-01-05T13:00:00+00:00", "evt_1/1"));
+    assert_eq!(
+        (run.until.as_str(), run.ticket().as_str()),
+        ("2026-01-05T13:00:00+00:00", "evt_1/1")
+    );
     world.now += 3_600_000;
     assert_eq!(due(&program, &mut world, run.clone()).expect("well"), None);
     assert_eq!(world.said(), ["Still there?", "Good-bye.", "on"]);
@@ -96,7 +104,10 @@ sequences:
     );
     let mut world = Paper::default();
     let run = begin(&program, &mut world).expect("well").expect("it waits");
-    assert_eq!((run.step.as_str(), run.calls.as_slice()), ("x", ["steps[0].loop.do[0]".to_owned()].as_slice()));
+    assert_eq!(
+        (run.step.as_str(), run.calls.as_slice()),
+        ("x", ["steps[0].loop.do[0]".to_owned()].as_slice())
+    );
     let run = says(&program, &mut world, run, "3").expect("well").expect("it waits");
     assert_eq!(says(&program, &mut world, run, "4").expect("well"), None);
     assert_eq!(world.said(), ["Rate one", "Rate two", "7"]);
@@ -184,7 +195,10 @@ steps:
         assert_eq!(world.said(), said);
     }
     let request = &world.requests[0];
-    assert_eq!((request.method.as_str(), request.url.as_str()), ("POST", "https://api.example.com/orders/7"));
+    assert_eq!(
+        (request.method.as_str(), request.url.as_str()),
+        ("POST", "https://api.example.com/orders/7")
+    );
     assert_eq!(request.headers["authorization"], "Bearer <key>");
     assert_eq!(request.body, b"{\"id\":7}");
 }
@@ -194,9 +208,15 @@ fn a_failure_says_which_step_and_whether_to_try_again() {
     let program = flow("steps: [{ id: vip, tag: vip }]");
     let mut world = Paper { denied: true, ..Paper::default() };
     let failure = begin(&program, &mut world).expect_err("denied");
-    assert_eq!((failure.to_string().as_str(), failure.is_final()), ("step vip: denied: add a line", true));
+    assert_eq!(
+        (failure.to_string().as_str(), failure.is_final()),
+        ("step vip: denied: add a line", true)
+    );
     let program = flow("steps: [{ http: { url: 'https://a.example' } }]");
-    let mut world = Paper { answers: vec![Ok(Response { status: 503, ..Response::default() })], ..Paper::default() };
+    let mut world = Paper {
+        answers: vec![Ok(Response { status: 503, ..Response::default() })],
+        ..Paper::default()
+    };
     let failure = begin(&program, &mut world).expect_err("down");
     assert!(!failure.is_final() && failure.message.contains("503"), "{failure}");
 }
@@ -217,15 +237,21 @@ fn no_flow_runs_for_ever_in_one_call() {
 fn a_run_whose_step_is_gone_ends_with_a_line() {
     let before = flow("steps: [{ id: mail, ask: Mail? }, { reply: done }]");
     let run = begin(&before, &mut Paper::default()).expect("well").expect("it waits");
-    for after in ["steps: [{ ask: Name? }]", "steps: [{ id: mail, reply: Hi }]", "steps: [{ id: mail, wait: 1 hour }]"] {
+    for after in [
+        "steps: [{ ask: Name? }]",
+        "steps: [{ id: mail, reply: Hi }]",
+        "steps: [{ id: mail, wait: 1 hour }]",
+    ] {
         let mut world = Paper::default();
         assert_eq!(says(&flow(after), &mut world, run.clone(), "a@b.c").expect("well"), None);
-        let told = |act: &Act| matches!(act, Act::Log("warn", line) if line.contains("no step \"mail\""));
+        let told =
+            |act: &Act| matches!(act, Act::Log("warn", line) if line.contains("no step \"mail\""));
         assert!(world.acts.iter().any(told), "{:?}", world.acts);
     }
     // It is still there: the run goes on in the new version.
     let mut world = Paper::default();
-    let after = flow("steps: [{ reply: new }, { id: mail, ask: Mail please? }, { reply: changed }]");
+    let after =
+        flow("steps: [{ reply: new }, { id: mail, ask: Mail please? }, { reply: changed }]");
     assert_eq!(says(&after, &mut world, run, "x").expect("well"), None);
     assert_eq!(world.said(), ["changed"]);
 }
@@ -243,7 +269,10 @@ fn every_step_leaves_its_line() {
             _ => None,
         })
         .collect();
-    assert_eq!(lines[0], json!({ "flow": "test", "run": "evt_1", "step": "hi", "did": "reply", "next": "q" }));
+    assert_eq!(
+        lines[0],
+        json!({ "flow": "test", "run": "evt_1", "step": "hi", "did": "reply", "next": "q" })
+    );
     assert_eq!(lines[1]["did"], "waits");
 }
 
@@ -294,13 +323,34 @@ steps:
     );
     for (text, words) in [
         ("- a\n", "a flow begins with"),
-        ("flow: a\ntriggers: [{ keyword: x }]\nsteps:\n  - reply: Hi\n    replly: Ho\n", "line 5: steps[0].replly: unknown field `replly`"),
-        ("flow: a\ntriggers: [{ keyword: x }]\nsteps:\n  - ask:\n      text: Hi\n      expct: email\n", "line 6: steps[0].ask.expct: unknown field `expct`"),
-        ("flow: a\ntriggers: [{ keyword: x }]\nsteps:\n  - reply: Hi\n    ask: Ho\n", "line 4: steps[0]: a step does one thing"),
-        ("flow: a\ntriggers: [{ keyword: x }]\nsteps:\n  - reply: Hi\n    then: []\n", "belong to `if`"),
-        ("flow: a\ntriggers: [{ keyword: x, status: read }]\nsteps: [{ reply: Hi }]\n", "a trigger is one of"),
-        ("flow: a\ntriggers: [{ keyword: x }]\nsteps: [{ id: b, reply: Hi }, { id: b, reply: Ho }]\n", "two steps have the id"),
-        ("flow: a\nrestart: true\ntriggers: [{ message: {} }]\nsteps: [{ ask: Hi }]\n", "every answer would begin anew"),
+        (
+            "flow: a\ntriggers: [{ keyword: x }]\nsteps:\n  - reply: Hi\n    replly: Ho\n",
+            "line 5: steps[0].replly: unknown field `replly`",
+        ),
+        (
+            "flow: a\ntriggers: [{ keyword: x }]\nsteps:\n  - ask:\n      text: Hi\n      expct: email\n",
+            "line 6: steps[0].ask.expct: unknown field `expct`",
+        ),
+        (
+            "flow: a\ntriggers: [{ keyword: x }]\nsteps:\n  - reply: Hi\n    ask: Ho\n",
+            "line 4: steps[0]: a step does one thing",
+        ),
+        (
+            "flow: a\ntriggers: [{ keyword: x }]\nsteps:\n  - reply: Hi\n    then: []\n",
+            "belong to `if`",
+        ),
+        (
+            "flow: a\ntriggers: [{ keyword: x, status: read }]\nsteps: [{ reply: Hi }]\n",
+            "a trigger is one of",
+        ),
+        (
+            "flow: a\ntriggers: [{ keyword: x }]\nsteps: [{ id: b, reply: Hi }, { id: b, reply: Ho }]\n",
+            "two steps have the id",
+        ),
+        (
+            "flow: a\nrestart: true\ntriggers: [{ message: {} }]\nsteps: [{ ask: Hi }]\n",
+            "every answer would begin anew",
+        ),
         ("flow: a\ntriggers: [{ keyword: x }]\nsteps: [{ stop: false }]\n", "true, or a text"),
     ] {
         refused(text, &[words]);
@@ -309,7 +359,10 @@ steps:
 
 #[test]
 fn the_manifest_asks_for_what_the_steps_need() {
-    let plain = manifest_of("flow: hi\ntriggers: [{ message: { prefix: hi, types: [text] } }]\nsteps: [{ reply: Hi }]").expect("holds");
+    let plain = manifest_of(
+        "flow: hi\ntriggers: [{ message: { prefix: hi, types: [text] } }]\nsteps: [{ reply: Hi }]",
+    )
+    .expect("holds");
     let plain: toml::Table = plain.parse().expect("TOML");
     assert_eq!(plain["permissions"], toml::toml! { messaging = true }.into());
     assert_eq!(plain["events"][0]["text_prefix"].as_str(), Some("hi"));
@@ -323,9 +376,9 @@ triggers:
   - keyword: go
   - status: [delivered, read]
   - event: order.placed
-  - schedule: { cron: '0 9 * * *' }
+  - schedule: { cron: '0 9 * * *', missed: skip }
     chat: '+15550001'
-  - webhook: { path: /order }
+  - webhook: { path: /order, verify: { style: github, secret: key } }
     chat: '{{ webhook.json.phone }}'
 steps:
   - ask: Well?
@@ -352,7 +405,12 @@ steps:
     .into();
     assert_eq!(all["permissions"], expected);
     assert_eq!(all["schedules"][0]["time_zone"].as_str(), Some("Europe/Berlin"));
-    assert_eq!(all["routes"][0]["path"].as_str(), Some("/order"));
+    assert_eq!(all["schedules"][0]["missed"].as_str(), Some("skip"));
+    let verify: toml::Value = toml::toml! { style = "github" secret = "key" }.into();
+    assert_eq!(
+        (all["routes"][0]["path"].as_str(), &all["routes"][0]["verify"]),
+        (Some("/order"), &verify)
+    );
     assert_eq!(all["config"]["properties"]["greeting"]["default"].as_str(), Some("Hi \"you\"\n"));
     assert_eq!(all["events"].as_array().map(Vec::len), Some(5), "{}", all["events"]);
 }

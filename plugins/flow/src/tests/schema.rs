@@ -7,7 +7,8 @@ use crate::format::Flow;
 
 fn schema() -> Value {
     let settings = schemars::generate::SchemaSettings::draft07();
-    let mut schema = serde_json::to_value(settings.into_generator().into_root_schema_for::<Flow>()).expect("JSON");
+    let mut schema = serde_json::to_value(settings.into_generator().into_root_schema_for::<Flow>())
+        .expect("JSON");
     schema["title"] = json!("A flow of Switchboard");
     plain(&mut schema);
     schema
@@ -50,9 +51,14 @@ fn the_schema_is_that_of_the_types() {
 
 fn examples() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/flows");
-    let entries = std::fs::read_dir(&folder).expect("the examples").map(|entry| entry.expect("an entry").path());
-    let flows = entries.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
-    flows.map(|path| (path.display().to_string(), std::fs::read_to_string(path).expect("a text"))).collect()
+    let entries = std::fs::read_dir(&folder)
+        .expect("the examples")
+        .map(|entry| entry.expect("an entry").path());
+    let flows =
+        entries.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    flows
+        .map(|path| (path.display().to_string(), std::fs::read_to_string(path).expect("a text")))
+        .collect()
 }
 
 #[test]
@@ -64,7 +70,10 @@ fn every_example_holds_by_the_schema_and_by_the_engine() {
         let first = text.lines().next().unwrap_or_default();
         assert!(first.starts_with("# yaml-language-server: $schema="), "{path}: {first}");
         let document = Document::parse(&text).unwrap_or_else(|problem| panic!("{path}: {problem}"));
-        let problems: Vec<String> = validator.iter_errors(&document.root).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        let problems: Vec<String> = validator
+            .iter_errors(&document.root)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
         assert!(problems.is_empty(), "{path}: {problems:#?}");
         if let Err(problems) = manifest_of(&text) {
             panic!("{path}: {problems}");

@@ -3,6 +3,7 @@
 
 mod data;
 mod dry_run;
+mod fire;
 mod query;
 mod settings;
 mod versions;
@@ -29,6 +30,7 @@ use crate::store::plugin::{self, InstallRow};
 
 pub use data::*;
 pub use dry_run::*;
+pub use fire::*;
 pub use settings::*;
 pub use versions::*;
 
