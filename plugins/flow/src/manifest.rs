@@ -196,7 +196,9 @@ fn schedules(program: &Program) -> Vec<Value> {
     let schedule = |(index, trigger): (usize, &Trigger)| {
         let schedule = trigger.schedule.as_ref()?;
         let zone = schedule.time_zone.as_ref().unwrap_or(&program.flow.time_zone);
-        Some(json!({ "name": schedule_name(index), "cron": schedule.cron, "time_zone": zone, "missed": schedule.missed }))
+        Some(
+            json!({ "name": schedule_name(index), "cron": schedule.cron, "time_zone": zone, "missed": schedule.missed }),
+        )
     };
     program.triggers.iter().enumerate().filter_map(schedule).collect()
 }

@@ -8,6 +8,7 @@ mod fate;
 mod people;
 mod rows;
 mod state;
+mod timing;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
