@@ -85,6 +85,39 @@ fn a_new_project_in_each_language_holds_its_transcript() {
     }
 }
 
+/// A plugin in JavaScript between two in Rust: who ends the chain ends it for both languages.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_speaks_two_languages() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (plugin, manifest) = build(&example("counter", JAVASCRIPT.name), folder.path());
+    let server = Server::start(On::Sqlite).await;
+    server.install("opt-out").await;
+    server.install("hand-over").await;
+    let counter = server.install_bytes(embed(&plugin, &manifest).expect("embedded")).await;
+    server.install("second").await;
+    let told = async |text: &str| {
+        let before = server.heard(ANN).await.len();
+        server.says(ANN, text).await;
+        server.advance(3_000).await;
+        server.heard(ANN).await.split_off(before)
+    };
+    assert_eq!(told("count").await, ["1", "second: count"]);
+    assert_eq!(told("stop").await.len(), 1, "only the keeper answers");
+    assert_eq!(told("start").await.len(), 1);
+    assert_eq!(told("a human please").await, ["A colleague will answer you here shortly."]);
+    assert_eq!(told("count").await, Vec::<String>::new());
+    // An hour of silence brings the plugins back.
+    server.advance(3_600_000).await;
+    assert_eq!(told("count").await, ["2", "second: count"]);
+    let path = format!("/api/v1/plugins/{counter}/suspend");
+    server.client.post(&path, serde_json::json!({})).await.ok();
+    assert_eq!(told("count").await, ["second: count"]);
+    server.client.post(&path.replace("suspend", "resume"), serde_json::json!({})).await.ok();
+    server.advance(3_000).await;
+    assert_eq!(told("count").await, ["4", "second: count"]);
+    server.finish().await;
+}
+
 /// The whole conversation.
 async fn converse(language: &Language) {
     let folder = tempfile::tempdir().expect("a folder");

@@ -8,7 +8,8 @@ use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
 use super::PluginError;
-use super::manifest::{Access, Grants, Manifest};
+use super::artefact::Artefact;
+use super::manifest::{self, Access, Grants, Manifest, Source};
 use super::prepare::{check_imports, missing_exports};
 use super::runtime::Runtime;
 
@@ -45,6 +46,14 @@ impl Runtime {
             Ok((_, manifest)) => seen.manifest = Some(manifest),
             Err(problem) => seen.problems.push(problem),
         }
+        let source = match manifest::source(&bytes) {
+            Ok(source) => source.map(Arc::new),
+            Err(PluginError::NotAComponent(_)) => None,
+            Err(problem) => {
+                seen.problems.push(problem);
+                None
+            }
+        };
         let begun = Instant::now();
         let component = match self.artefacts().compile(bytes.into()).await {
             Ok(component) => component,
@@ -58,7 +67,7 @@ impl Runtime {
         seen.compiled_in = Some(begun.elapsed());
         seen.imports = imports(&component);
         seen.exports = exports(&component);
-        if let Err(problem) = self.try_component(&component, seen.manifest.as_ref()).await {
+        if let Err(problem) = self.try_component(&component, source, seen.manifest.as_ref()).await {
             seen.problems.extend(problem);
         }
         seen
@@ -67,6 +76,7 @@ impl Runtime {
     async fn try_component(
         &self,
         component: &Component,
+        source: Option<Arc<Source>>,
         manifest: Option<&Manifest>,
     ) -> Result<(), Vec<PluginError>> {
         check_imports(component).map_err(|problem| vec![problem])?;
@@ -76,7 +86,8 @@ impl Runtime {
         if !missing.is_empty() {
             return Err(missing);
         }
-        self.try_out(Arc::new(loaded), "", manifest).await.map_err(|problem| vec![problem])
+        let artefact = Artefact { loaded: Arc::new(loaded), source };
+        self.try_out(artefact, "", manifest).await.map_err(|problem| vec![problem])
     }
 }
 

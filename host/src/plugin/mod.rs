@@ -228,6 +228,7 @@ pub struct Usage {
 }
 
 pub use error::PluginError;
+pub use imports::check_event_name;
 pub use inspect::Inspection;
 /// The permissions that an installer granted. Everything not here is denied.
 pub use manifest::Grants;
@@ -239,11 +240,14 @@ pub mod manifest;
 
 mod artefact;
 mod bindings;
+mod cache;
 mod engine;
+mod engine_text;
 mod error;
 mod fault;
 mod gate;
 mod imports;
+mod incoming;
 mod inspect;
 mod invoke;
 mod limiter;

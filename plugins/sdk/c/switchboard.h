@@ -198,6 +198,8 @@ bool sb_timer_after(const char *scope, const char *name, uint64_t millis, const 
 bool sb_timer_cron(const char *scope, const char *name, const char *cron, const char *time_zone,
                    const char *payload);
 bool sb_timer_cancel(const char *scope, const char *name);
+/* Once, in another chat: its id, or a phone number. */
+bool sb_timer_in(const char *to, const char *name, uint64_t due_at, const char *payload);
 
 typedef struct {
     const char *name;
@@ -223,6 +225,8 @@ bool sb_state_list(const char *scope, const char *prefix, const char *after, uin
 /* Settings: NULL where absent; a string as it is, anything else as JSON. */
 const char *sb_config(const char *key);
 const char *sb_config_all(void);
+/* The text that this plugin's file carries beside its code; empty where there is none. */
+const char *sb_source(void);
 
 /* Secrets: NULL where refused. */
 const char *sb_secret_placeholder(const char *name);

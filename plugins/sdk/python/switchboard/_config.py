@@ -1,4 +1,4 @@
-"""What the installer configured."""
+"""What the installer configured, and what the plugin carries."""
 
 import json
 from typing import Any, Optional
@@ -20,3 +20,8 @@ class Config:
 
 
 config = Config()
+
+
+def source() -> str:
+    """The text that this plugin's file carries beside its code, such as a flow; empty where there is none."""
+    return host.source()

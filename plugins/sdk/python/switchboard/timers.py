@@ -47,3 +47,8 @@ chat = Timers("chat")
 """Timers of the chat of this event."""
 plugin = Timers("plugin")
 """Timers of the plugin as a whole."""
+
+
+def set_in(to: str, name: str, time: Moment, payload: str = "") -> None:
+    """Fire once in another chat (its id, or a phone number), as a timer of that chat."""
+    call(_host.set_in, to, name, moment(time), payload)
