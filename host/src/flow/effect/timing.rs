@@ -3,7 +3,7 @@
 use crate::flow::House;
 use crate::flow::send;
 use crate::flow::timers;
-use crate::model::{Event, Millis, Recipient, Scope, TimerSpec};
+use crate::model::{Event, Millis, Missed, Recipient, Scope, TimerSpec};
 use crate::store::Conn;
 use crate::store::timer::Timer;
 
@@ -26,6 +26,7 @@ pub async fn set(
         chat_id: keep(&event.chat_id),
         contact_id: keep(&event.contact_id),
         depth: event.depth,
+        missed: Missed::default(),
     };
     timers::arm(conn, house, &timer).await
 }
@@ -65,6 +66,7 @@ pub async fn set_in(
         chat_id: chat.id,
         contact_id: chat.contact_id,
         depth: event.depth,
+        missed: Missed::default(),
     };
     timers::arm(conn, house, &timer).await
 }
