@@ -14,7 +14,7 @@ use crate::flow::send::{self, Draft};
 use crate::flow::timers::{self, Fire};
 use crate::flow::{House, record};
 use crate::model::{
-    Effect, Event, EventKind, FaultClass, InstallState, Millis, Missed, OptIn, Recipient, Scope,
+    Effect, Event, EventKind, FaultClass, InstallState, Millis, OptIn, Recipient, Scope,
     StoredFile, TimerSpec, Trace, trace,
 };
 use crate::plugin::{Fault, Outcome, Verdict};
