@@ -15,7 +15,7 @@ use crate::flow::timers::{self, Fire};
 use crate::flow::{House, record};
 use crate::model::{
     Effect, Event, EventKind, FaultClass, InstallState, Millis, OptIn, Recipient, Scope,
-    StoredFile, TimerSpec, Trace, trace,
+    StoredFile, Trace, trace,
 };
 use crate::plugin::{Fault, Outcome, Verdict};
 use crate::store::dead_letter::DeadLetter;
