@@ -59,4 +59,5 @@ mod tidy;
 mod timers;
 mod triggers;
 mod verified;
+mod versions;
 mod webhooks;

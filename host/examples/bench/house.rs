@@ -6,7 +6,7 @@ use anyhow::Result;
 use switchboard::channel::sandbox::Incoming;
 use switchboard::clock::Clock;
 use switchboard::config::Config;
-use switchboard::flow::install::{Consent, Upload, upload};
+use switchboard::flow::install::{Actor, Consent, Upload, upload};
 use switchboard::model::{Account, AccountState, ChannelType, Content};
 use switchboard::store::{account, team};
 use switchboard::{App, Running};
@@ -145,7 +145,7 @@ pub async fn tenant(running: &Running, wasm: &[u8], number: usize) -> Result<(St
     house.commit(tx).await?;
     let plugin =
         Upload { bytes: wasm.to_vec(), consent: Consent::All, accounts: None, config: None };
-    upload(house, &team_id, plugin).await?;
+    upload(house, &Actor::new(&team_id, Actor::COMMAND), plugin).await?;
     house.registry.team(&house.store, &team_id).await?;
     Ok((team_id, account.id))
 }

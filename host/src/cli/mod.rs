@@ -17,6 +17,7 @@ mod new;
 mod paint;
 mod plugin;
 mod plugin_file;
+mod plugin_versions;
 mod progress;
 mod serve;
 mod settings;

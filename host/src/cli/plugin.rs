@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::api::{Api, Connection};
 use super::fire;
+use super::plugin_versions;
 
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
@@ -40,6 +41,8 @@ enum Command {
     },
     /// Run the version before this one
     Rollback { plugin: String },
+    #[command(flatten)]
+    Versions(plugin_versions::Command),
     /// Events that could not be handled, of all plugins or one
     Dead { plugin: Option<String> },
     /// Hand a dead letter (or, with --all, all of a plugin) to the plugin once more
@@ -64,6 +67,12 @@ pub struct Terms {
     account: Vec<String>,
 }
 
+impl Terms {
+    pub fn grant_all(&self) -> bool {
+        self.grant_all
+    }
+}
+
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let api = Api::new(&args.connection)?;
     match args.command {
@@ -85,6 +94,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             let now = api.call(Method::POST, &format!("plugins/{plugin}/rollback"), None).await?;
             println!("{}", line(&now, &["plugin", "version"]));
         }
+        Command::Versions(command) => plugin_versions::run(&api, command).await?,
         Command::Dead { plugin } => {
             let filter = plugin.map(|plugin| format!("?plugin={plugin}")).unwrap_or_default();
             for letter in list(&api.get(&format!("dead-letters{filter}")).await?, "deadLetters") {

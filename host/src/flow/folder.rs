@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::House;
-use super::install::{Consent, Upload, upload};
+use super::install::{Actor, Consent, Upload, upload};
 use crate::store::team;
 
 /// Files belong to the world outside, so these run on real time.
@@ -123,7 +123,7 @@ async fn install(house: &House, path: &Path) -> bool {
     };
     match upload(
         house,
-        &team_id,
+        &Actor::new(team_id, Actor::FOLDER),
         Upload { bytes, consent: Consent::All, accounts: None, config: None },
     )
     .await

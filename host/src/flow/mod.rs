@@ -11,6 +11,7 @@ pub mod fire;
 pub mod folder;
 pub mod identity;
 pub mod inbound;
+mod input;
 pub mod install;
 pub mod media;
 mod missed;

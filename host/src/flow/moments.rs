@@ -216,7 +216,9 @@ async fn an_event_does_not_wait_for_a_plugin_that_was_resumed_meanwhile() {
     let install = install(&house, "slow", InstallState::Suspended).await;
     let (event, job) = claimed_event(&house).await;
     let team = house.registry.team(&house.store, TEAM).await.expect("a team");
-    install::resume(&house, TEAM, &install.id).await.expect("resumed");
+    install::resume(&house, &install::Actor::new(TEAM, "usr_1"), &install.id)
+        .await
+        .expect("resumed");
     let conclusion =
         Conclusion::Park { event, install_id: install.id, until: install.suspended_until };
     assert_eq!(settle(&house, Settlement { job, team, conclusion }).await, Settled::Written);
@@ -231,7 +233,7 @@ async fn a_call_under_way_writes_nothing_for_a_plugin_that_was_removed() {
     let next = install(&house, "next", InstallState::Active).await;
     let (event, job) = claimed_event(&house).await;
     let team = house.registry.team(&house.store, TEAM).await.expect("a team");
-    install::remove(&house, TEAM, &gone.id).await.expect("removed");
+    install::remove(&house, &install::Actor::new(TEAM, "usr_1"), &gone.id).await.expect("removed");
     let outcome = done(vec![Effect::SetTimer(daily())]);
     let conclusion = Conclusion::Ran { event, install_id: gone.id.clone(), outcome };
     assert_eq!(settle(&house, Settlement { job, team, conclusion }).await, Settled::Written);

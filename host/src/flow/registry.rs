@@ -91,7 +91,18 @@ async fn load(store: &Store, team_id: &str) -> anyhow::Result<Team> {
 }
 
 fn active(row: &InstallRow) -> anyhow::Result<Active> {
-    let install = Install {
+    Ok(Active {
+        install: Arc::new(as_it_runs(row)?),
+        version_id: row.version_id.clone(),
+        position: row.position,
+        state: row.state,
+        suspended_until: row.suspended_until,
+    })
+}
+
+/// An install's row, as calls take it.
+pub fn as_it_runs(row: &InstallRow) -> anyhow::Result<Install> {
+    Ok(Install {
         id: row.id.clone(),
         team_id: row.team_id.clone(),
         plugin: row.plugin.clone(),
@@ -101,13 +112,6 @@ fn active(row: &InstallRow) -> anyhow::Result<Active> {
         config: serde_json::from_str(&row.config).context("its configuration")?,
         grants: serde_json::from_str::<Grants>(&row.grants).context("its grants")?,
         accounts: serde_json::from_str(&row.accounts).context("its accounts")?,
-    };
-    Ok(Active {
-        install: Arc::new(install),
-        version_id: row.version_id.clone(),
-        position: row.position,
-        state: row.state,
-        suspended_until: row.suspended_until,
     })
 }
 
@@ -127,30 +131,11 @@ impl Team {
     pub fn install(&self, id: &str) -> Option<&Active> {
         self.installs.iter().find(|active| active.install.id == id)
     }
-}
 
-impl Team {
-    /// Whether an install receives an event.
+    /// Timers and webhooks belong to one install; their jobs name it.
     fn tells(&self, active: &Active, event: &Event) -> bool {
-        let install = &active.install;
-        let on = On::of(&event.kind);
-        // Timers and webhooks belong to one install; their jobs name it.
-        if matches!(on, On::Timer | On::Webhook) {
-            return false;
-        }
-        let serves = event.account_id.is_empty()
-            || install.accounts.is_empty()
-            || install.accounts.contains(&event.account_id);
-        serves && {
-            let (name, text) = name_and_text(event);
-            let seen = Seen {
-                name: &name,
-                text: &text,
-                first: event.data["first"] == true,
-                channel: self.channels.get(&event.account_id).copied(),
-            };
-            install.manifest.wants(on, &seen)
-        }
+        !matches!(On::of(&event.kind), On::Timer | On::Webhook)
+            && wants(&active.install, event, &self.channels)
     }
 }
 
@@ -158,6 +143,25 @@ impl Active {
     /// Whether its events wait now.
     pub fn is_suspended(&self, now: Millis) -> bool {
         self.state == InstallState::Suspended && self.suspended_until > now
+    }
+}
+
+/// Whether an install serves the event's account, and its manifest asks for such events. `channels` are
+/// the types of the team's accounts, as far as the manifest chooses by them.
+pub fn wants(install: &Install, event: &Event, channels: &HashMap<String, ChannelType>) -> bool {
+    let on = On::of(&event.kind);
+    let serves = event.account_id.is_empty()
+        || install.accounts.is_empty()
+        || install.accounts.contains(&event.account_id);
+    serves && {
+        let (name, text) = name_and_text(event);
+        let seen = Seen {
+            name: &name,
+            text: &text,
+            first: event.data["first"] == true,
+            channel: channels.get(&event.account_id).copied(),
+        };
+        install.manifest.wants(on, &seen)
     }
 }
 

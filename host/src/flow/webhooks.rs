@@ -49,7 +49,7 @@ pub async fn check(
     body: &[u8],
 ) -> anyhow::Result<Result<(), Refusal>> {
     let refusal = if signature::is_claimed(verify, headers) {
-        let secret = Reads(house.clone()).secret(install_id, &verify.secret).await?;
+        let secret = Reads::new(house.clone()).secret(install_id, &verify.secret).await?;
         let secret = secret.filter(|secret| signature::fits(verify.style, secret));
         let Some(secret) = secret else {
             count(install_id, "no_secret");

@@ -104,13 +104,23 @@ impl Runtime {
             Ok(loaded) => loaded,
             Err(e) => return Outcome::failed(Fault::host(e.to_string())),
         };
-        self.perform(Task::Handle, loaded, call, turn).await
+        self.perform(Task::Handle, loaded, call, (turn, &self.egress)).await
+    }
+
+    /// The same beside the install's calls, with another way out for what it requests: to see what it
+    /// would do.
+    pub async fn rehearse(&self, call: Call, egress: &Arc<Egress>) -> Outcome {
+        let _place = self.trying_out.acquire().await;
+        match self.artefacts.get(&call.install.hash).await {
+            Ok(loaded) => self.perform(Task::Handle, loaded, call, (None, egress)).await,
+            Err(e) => Outcome::failed(Fault::host(e.to_string())),
+        }
     }
 
     /// Make an instance and no call: the outcome is `Done` where that went well.
     pub(super) async fn start(&self, loaded: Arc<Loaded>, call: Call) -> Outcome {
         let _place = self.trying_out.acquire().await;
-        self.perform(Task::Start, loaded, call, None).await
+        self.perform(Task::Start, loaded, call, (None, &self.egress)).await
     }
 
     async fn perform(
@@ -118,11 +128,11 @@ impl Runtime {
         task: Task,
         loaded: Arc<Loaded>,
         call: Call,
-        turn: Option<Turn>,
+        (turn, egress): (Option<Turn>, &Arc<Egress>),
     ) -> Outcome {
         let limits = call.install.manifest.limits(&self.settings);
         let (install, event) = (Arc::clone(&call.install), Arc::clone(&call.event));
-        let gate = Gate::new(Arc::clone(&self.egress), Arc::clone(&self.settings), install, event);
+        let gate = Gate::new(Arc::clone(egress), Arc::clone(&self.settings), install, event);
         let run =
             Run::new(call, limits, Arc::clone(&self.settings), self.clock.clone(), Arc::new(gate));
         let meter = Meter::new(limits.cpu);

@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::flow::House;
 use crate::flow::batch::Batcher;
 use crate::flow::inbound::{Door, Receiver};
-use crate::flow::install::{self, Consent, InstallError, Upload};
+use crate::flow::install::{self, Actor, Consent, InstallError, Upload};
 use crate::model::{Chat, Contact, Millis};
 use crate::plugin::Grants;
 use crate::plugin::manifest::Manifest;
@@ -155,12 +155,16 @@ impl Scene {
         }
         self.config.insert(key.to_owned(), value.clone());
         let config = Value::Object(self.config.clone());
-        install::set_config(self.house(), &self.team, &self.install, config).await?;
+        install::set_config(self.house(), &self.by(), &self.install, config).await?;
         Ok(())
     }
 
+    pub(super) fn by(&self) -> Actor {
+        Actor::new(&self.team, Actor::COMMAND)
+    }
+
     pub(super) async fn set_secret(&mut self, name: &str, value: &str) -> anyhow::Result<()> {
-        install::set_secret(self.house(), &self.team, &self.install, name, value).await?;
+        install::set_secret(self.house(), &self.by(), &self.install, name, value).await?;
         self.secrets.insert(name.to_owned(), value.to_owned());
         Ok(())
     }
@@ -173,7 +177,7 @@ impl Scene {
             grants.retain(|name, _| !self.withheld.contains(name));
         }
         let grants: Grants = serde_json::from_value(grants)?;
-        install::set_grants(self.house(), &self.team, &self.install, &grants).await?;
+        install::set_grants(self.house(), &self.by(), &self.install, &grants).await?;
         Ok(())
     }
 
@@ -205,6 +209,7 @@ async fn install_all(
     chain: &[Option<Plugin>],
     config: &Map<String, Value>,
 ) -> Result<(String, Vec<Neighbour>), InstallError> {
+    let by = Actor::new(team, Actor::COMMAND);
     let mut own = String::new();
     let mut neighbours = Vec::new();
     for one in chain {
@@ -214,7 +219,7 @@ async fn install_all(
             accounts: None,
             config: one.is_none().then(|| Value::Object(config.clone())),
         };
-        let installed = install::upload(&running.house, team, upload).await?;
+        let installed = install::upload(&running.house, &by, upload).await?;
         match one {
             None => own = installed.id,
             Some(_) => neighbours.push(Neighbour {

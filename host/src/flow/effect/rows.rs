@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::fate::{self, is_last, parked_lane};
 use super::{Conclusion, Settlement, effects, people, state};
+use crate::flow::install::{Actor, Change, note};
 use crate::flow::send::{self, Draft};
 use crate::flow::timers::{self, Fire};
 use crate::flow::{House, fire, record};
@@ -192,6 +193,10 @@ impl Rows {
         );
         plugin::set_install_state(conn, install_id, InstallState::Suspended, &reason, until)
             .await?;
+        if let Some(install) = plugin::install(conn, &event.team_id, install_id).await? {
+            let details = serde_json::json!({ "reason": reason });
+            note(house, conn, Actor::HOST, &install, Change::Suspended, details).await?;
+        }
         listen::tell_installs(&house.store, conn).await?;
         tracing::warn!(
             install = install_id,
