@@ -299,14 +299,14 @@ fn an_event_is_fired_from_the_terminal() {
     let fire = |command: &[&str], shot: &[&str]| [command, &service[..], shot].concat();
     let fired = desk.prints(&fire(&["fire"], &["probe", "timer", "nudge", "now"]));
     assert!(fired.starts_with("evt_"), "{fired}");
-    let call = ["probe", "--wait", "60", "webhook", "/sync", "hello", "--header", "X-A: b"];
+    let call = ["probe", "--wait", "webhook", "/sync", "hello", "--header", "X-A: b"];
     let shown = desk.prints(&fire(&["plugin", "fire"], &call));
     for words in
         ["fired by hand", "reply 200\tPOST /sync call 1: hello", "done: set_state 1", "done\tevt_"]
     {
         assert!(shown.contains(words), "{words}: {shown}");
     }
-    let event = ["probe", "--json", "--wait", "60", "event", "order.placed", "{\"id\": 7}"];
+    let event = ["probe", "--json", "--wait=60", "event", "order.placed", "{\"id\": 7}"];
     let outcome: Value =
         serde_json::from_str(&desk.prints(&fire(&["fire"], &event))).expect("JSON");
     assert_eq!((&outcome["state"], &outcome["type"]), (&"done".into(), &"order.placed".into()));
