@@ -284,6 +284,11 @@ fn a_transcript_signs_webhooks_and_fires_by_hand() {
     desk.prints(&["test", "bot", "--plugin", "probe.wasm"]);
 }
 
+/// A command with what it needs to reach a service, and what is fired.
+fn fired<'a>(command: &[&'a str], service: &[&'a str], shot: &[&'a str]) -> Vec<&'a str> {
+    [command, service, shot].concat()
+}
+
 #[test]
 fn an_event_is_fired_from_the_terminal() {
     let desk = Desk::new();
@@ -296,22 +301,23 @@ fn an_event_is_fired_from_the_terminal() {
     let service = ["--url", text("url"), "--key", text("api_key")];
     let probe = plugin_file("probe").display().to_string();
     desk.prints(&[&["deploy", &probe, "--grant-all"], &service[..]].concat());
-    let fire = |command: &[&str], shot: &[&str]| [command, &service[..], shot].concat();
-    let fired = desk.prints(&fire(&["fire"], &["probe", "timer", "nudge", "now"]));
-    assert!(fired.starts_with("evt_"), "{fired}");
-    let call = ["probe", "--wait", "60", "webhook", "/sync", "hello", "--header", "X-A: b"];
-    let shown = desk.prints(&fire(&["plugin", "fire"], &call));
+    let told = desk.prints(&fired(&["fire"], &service, &["probe", "timer", "nudge", "now"]));
+    assert!(told.starts_with("evt_"), "{told}");
+    let call = ["probe", "--wait", "webhook", "/sync", "hello", "--header", "X-A: b"];
+    let shown = desk.prints(&fired(&["plugin", "fire"], &service, &call));
     for words in
         ["fired by hand", "reply 200\tPOST /sync call 1: hello", "done: set_state 1", "done\tevt_"]
     {
         assert!(shown.contains(words), "{words}: {shown}");
     }
-    let event = ["probe", "--json", "--wait", "60", "event", "order.placed", "{\"id\": 7}"];
+    let event = ["probe", "--json", "--wait=60", "event", "order.placed", "{\"id\": 7}"];
     let outcome: Value =
-        serde_json::from_str(&desk.prints(&fire(&["fire"], &event))).expect("JSON");
+        serde_json::from_str(&desk.prints(&fired(&["fire"], &service, &event))).expect("JSON");
     assert_eq!((&outcome["state"], &outcome["type"]), (&"done".into(), &"order.placed".into()));
     assert!(
-        desk.fails(&fire(&["fire"], &["probe", "schedule", "daily"])).1.contains("no schedules")
+        desk.fails(&fired(&["fire"], &service, &["probe", "schedule", "daily"]))
+            .1
+            .contains("no schedules")
     );
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());

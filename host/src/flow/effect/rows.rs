@@ -14,8 +14,8 @@ use crate::flow::send::{self, Draft};
 use crate::flow::timers::{self, Fire};
 use crate::flow::{House, record};
 use crate::model::{
-    Effect, Event, EventKind, FaultClass, InstallState, Millis, Missed, OptIn, Recipient, Scope,
-    StoredFile, TimerSpec, Trace, trace,
+    Effect, Event, EventKind, FaultClass, InstallState, Millis, OptIn, Recipient, Scope,
+    StoredFile, Trace, trace,
 };
 use crate::plugin::{Fault, Outcome, Verdict};
 use crate::store::dead_letter::DeadLetter;
