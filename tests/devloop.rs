@@ -168,6 +168,51 @@ fn the_transcripts_of_all_plugins_hold() {
     }
 }
 
+/// Each flow of the examples, by its own file.
+#[test]
+fn the_transcripts_of_all_flows_hold() {
+    let desk = Desk::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/flows");
+    let entries = std::fs::read_dir(&folder)
+        .expect("the examples")
+        .map(|entry| entry.expect("an entry").path());
+    let flows: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|it| it == "yaml")).collect();
+    assert_eq!(flows.len(), 5, "{flows:?}");
+    for flow in flows {
+        let told = desk.prints(&["test", flow.to_str().expect("a path")]);
+        assert!(told.contains(" 0 failed") && !told.contains("\n0 passed"), "{told}");
+    }
+}
+
+/// A flow's file is a plugin, wherever one is named.
+#[test]
+fn a_flow_is_checked_and_built_as_any_plugin() {
+    let desk = Desk::new();
+    let text = "flow: hello\nversion: 1.2.0\ntriggers:\n  - keyword: hi\nsteps:\n  - ask: { text: Name?, save: name }\n  - reply: 'Hello, {{ vars.name }}'\n";
+    std::fs::write(desk.path("hello.yaml"), text).expect("written");
+    let shown = desk.prints(&["check", "hello.yaml"]);
+    for words in ["hello 1.2.0", "send messages", "keep data", "it can be installed"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let built = desk.prints(&["build", "hello.yaml", "--json"]);
+    let built: Value = serde_json::from_str(&built).expect("JSON");
+    assert_eq!((&built["id"], &built["language"]), (&"hello".into(), &"flow".into()));
+    assert!(desk.path("hello.wasm").is_file());
+    let mut dev = desk.dev("hello.yaml");
+    dev.shows("hello 1.2.0 runs");
+    dev.types("hi");
+    dev.shows("bot: Name?");
+    desk.change("hello.yaml", "'Hello,", "'Welcome,");
+    dev.shows("swapped in");
+    dev.types("Ann");
+    dev.shows("bot: Welcome, Ann");
+    desk.change("hello.yaml", "  - reply", "  - rply");
+    dev.shows("line 7: steps[1].rply: unknown field");
+    dev.interrupt();
+    assert!(desk.fails(&["check", "hello.yaml"]).1.contains("hello.yaml: line 7"));
+}
+
 #[test]
 fn a_transcript_that_does_not_hold_says_where_and_what_came_instead() {
     let desk = Desk::new();

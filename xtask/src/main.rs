@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask demo | test | bench | guests | bindings`.
+//! The project's own commands: `cargo xtask demo | test | bench | guests | bindings | freeze`.
 
 mod bench;
 mod bindings;
 mod build;
 mod demo;
+mod freeze;
 mod guests;
 mod languages;
 mod packages;
@@ -36,6 +37,12 @@ enum Command {
     Guests,
     /// Make the bindings of the C SDK anew, after a change of wit/.
     Bindings,
+    /// Copy the contract into wit/frozen, where what was published never changes.
+    Freeze {
+        /// Replace a copy whose version was not published yet.
+        #[arg(long)]
+        again: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -45,6 +52,7 @@ fn main() -> ExitCode {
         Command::Test(test) => test.run(&root),
         Command::Bench(bench) => bench.run(&root),
         Command::Bindings => bindings::generate(&root),
+        Command::Freeze { again } => freeze::copy(&root, again),
         Command::Guests => build::everything(&root).map(|_| ()),
     };
     match done {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
+use super::called;
 use super::paint::Paint;
 use super::plugin_file;
 use super::progress::Progress;
@@ -31,7 +32,8 @@ pub async fn run(args: Args) -> Result<()> {
     drop(building);
     let data = tempfile::tempdir().context("no temporary folder")?;
     let config = Config { data: data.path().to_owned(), ..Config::default() };
-    let seen = Runtime::new(&config, Clock::system())?.inspect(bytes).await;
+    let mut seen = Runtime::new(&config, Clock::system())?.inspect(bytes).await;
+    seen.called = called::of_folder(&args.plugin);
     if args.json {
         println!("{}", as_json(&seen));
     } else {

@@ -4,6 +4,7 @@ mod account;
 mod api;
 mod build;
 mod call;
+mod called;
 mod check;
 mod compiled;
 mod config;
@@ -11,6 +12,7 @@ mod demo;
 mod deploy;
 mod dev;
 mod fire;
+mod flow_file;
 mod key;
 mod message;
 mod new;
@@ -120,7 +122,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 

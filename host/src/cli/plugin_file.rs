@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use tokio::process::Command;
 
+use super::flow_file;
 use crate::plugin::manifest::{Manifest, extract};
 
 /// A built plugin.
@@ -26,6 +27,9 @@ pub async fn bytes(path: &Path) -> Result<Vec<u8>> {
         return tokio::fs::read(path)
             .await
             .with_context(|| format!("cannot read {}", path.display()));
+    }
+    if flow_file::is_flow(path) {
+        return flow_file::bytes(path).await;
     }
     build(path).await
 }

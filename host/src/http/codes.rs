@@ -28,6 +28,7 @@ pub const CODES: &[Code] = &[
     code("account_removing", 409, "Data of the account is still being removed", "Try again in a moment"),
     code("bad_manifest", 400, "A plugin's manifest does not hold", "Correct what the message names in `plugin.toml`"),
     code("bad_range", 416, "The file has no such bytes", "Ask for a range within its size"),
+    code("bad_source", 400, "The script or flow that a plugin carries does not hold", "Correct the line that the message names"),
     code("blocked", 409, "The contact is blocked", "Unblock it first"),
     code("bulk_over", 409, "The bulk send is done or cancelled", "Begin another"),
     code("channel_unavailable", 409, "This host runs no accounts of that type", "Use another type, or another host"),

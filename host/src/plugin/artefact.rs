@@ -1,21 +1,23 @@
-//! Plugins on disk and in memory: the bytes by content hash, the compiled form beside them by
-//! engine, and the linked form in memory while it is in use.
+//! Plugins on disk and in memory: the code by its hash, its compiled form beside it by engine, and the
+//! linked form in memory while it is in use; for each plugin which code it is and what it carries, by
+//! the hash of the whole file. Plugins of the same code share all of it.
 
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
 use super::PluginError;
+use super::cache::Cache;
 use super::invoke::Loaded;
+use super::manifest::{self, Source};
 use super::run::Run;
 use crate::config;
 
@@ -28,16 +30,24 @@ pub(super) struct Artefacts {
     compile_timeout: Duration,
     /// One at a time: compiling must not take the machine from the service.
     compiling: Arc<Semaphore>,
-    cached: usize,
-    cache: Mutex<HashMap<String, Slot>>,
-    uses: AtomicU64,
+    /// By the hash of the code, which many plugins may share.
+    codes: Cache<Arc<Loaded>>,
+    /// By the hash of the whole file.
+    plugins: Cache<Kept>,
     serial: AtomicU64,
 }
 
-/// A plugin in memory, or on its way there: who comes while it loads waits for the same one.
-struct Slot {
-    loaded: Arc<OnceCell<Arc<Loaded>>>,
-    last_use: u64,
+/// A plugin in memory: its code, linked, and the text that it carries.
+#[derive(Clone)]
+pub(super) struct Artefact {
+    pub loaded: Arc<Loaded>,
+    pub source: Option<Arc<Source>>,
+}
+
+/// What is kept of a plugin beside the code that it shares.
+struct Kept {
+    code: String,
+    source: Option<Arc<Source>>,
 }
 
 impl Artefacts {
@@ -61,9 +71,8 @@ impl Artefacts {
                 u64::try_from(settings.compile_timeout).unwrap_or(0),
             ),
             compiling: Arc::new(Semaphore::new(1)),
-            cached: settings.cached.max(1),
-            cache: Mutex::default(),
-            uses: AtomicU64::new(0),
+            codes: Cache::new(settings.cached),
+            plugins: Cache::new(settings.cached),
             serial: AtomicU64::new(0),
         })
     }
@@ -72,16 +81,24 @@ impl Artefacts {
     ///
     /// # Errors
     /// When it is stored nowhere, or does not load any more.
-    pub(super) async fn get(&self, hash: &str) -> Result<Arc<Loaded>, PluginError> {
-        let cell = self.slot(hash);
-        if let Some(loaded) = cell.get() {
-            return Ok(Arc::clone(loaded));
-        }
+    pub(super) async fn get(&self, hash: &str) -> Result<Artefact, PluginError> {
+        let cell = self.plugins.slot(hash);
+        let Kept { code, source } = cell.get_or_try_init(|| self.kept(hash)).await?;
+        let cell = self.codes.slot(code);
         let loaded = cell.get_or_try_init(|| async {
-            let component = self.component(hash).await?;
+            let component = self.component(code).await?;
             self.link(&component).map(Arc::new)
         });
-        loaded.await.map(Arc::clone)
+        Ok(Artefact { loaded: Arc::clone(loaded.await?), source: source.clone() })
+    }
+
+    /// The code with this hash, where it is in memory or was compiled for this engine.
+    pub(super) async fn compiled(&self, code: &str) -> Option<Arc<Loaded>> {
+        if let Some(loaded) = self.codes.slot(code).get() {
+            return Some(Arc::clone(loaded));
+        }
+        let component = self.read_compiled(code).await?;
+        self.link(&component).ok().map(Arc::new)
     }
 
     /// Link a component against everything that a plugin may import.
@@ -125,46 +142,67 @@ impl Artefacts {
         }
     }
 
-    /// Keep a plugin that has been found good: its bytes, then its compiled form, then in memory.
+    /// Keep a plugin that has been found good: its code, its code's compiled form, what it carries,
+    /// then in memory. `bytes` is the whole file, of which the code are the first `end`.
     pub(super) async fn keep(
         &self,
         hash: &str,
-        bytes: &[u8],
-        component: &Component,
-        loaded: Arc<Loaded>,
+        code: &str,
+        (bytes, end): (&[u8], usize),
+        artefact: Artefact,
     ) -> Result<(), PluginError> {
-        self.write(&self.source(hash), bytes).await?;
-        self.write_compiled(hash, component).await?;
-        let cell = self.slot(hash);
+        let path = self.code(code);
+        if !tokio::fs::try_exists(&path).await? {
+            self.write(&path, &bytes[..end]).await?;
+        }
+        if !tokio::fs::try_exists(self.compiled_code(code)).await? {
+            self.write_compiled(code, artefact.loaded.pre.component()).await?;
+        }
+        let tail = [code.as_bytes(), b"\n", &bytes[end..]].concat();
+        self.write(&self.carried(hash), &tail).await?;
         // Another upload of the same bytes may have been first: both are the same.
-        let _ = cell.set(loaded);
+        let _ = self.codes.slot(code).set(artefact.loaded);
+        let kept = Kept { code: code.to_owned(), source: artefact.source };
+        let _ = self.plugins.slot(hash).set(kept);
         Ok(())
     }
 
-    async fn component(&self, hash: &str) -> Result<Component, PluginError> {
+    /// What is kept of a plugin: which code, and its source.
+    async fn kept(&self, hash: &str) -> Result<Kept, PluginError> {
+        let missing = || PluginError::NotFound(hash.to_owned());
         if !is_hash(hash) {
-            return Err(PluginError::NotFound(hash.to_owned()));
+            return Err(missing());
         }
-        if let Some(component) = self.read_compiled(hash).await {
+        if let Some(carried) = read(&self.carried(hash)).await? {
+            let end = carried.iter().position(|byte| *byte == b'\n').ok_or_else(missing)?;
+            let code = str::from_utf8(&carried[..end]).ok().filter(|code| is_hash(code));
+            let source = manifest::source_of_tail(&carried[end + 1..])?.map(Arc::new);
+            return Ok(Kept { code: code.ok_or_else(missing)?.to_owned(), source });
+        }
+        // Earlier hosts kept the whole file under its own hash, and their plugins carry no source.
+        match tokio::fs::try_exists(self.code(hash)).await? {
+            true => Ok(Kept { code: hash.to_owned(), source: None }),
+            false => Err(missing()),
+        }
+    }
+
+    async fn component(&self, code: &str) -> Result<Component, PluginError> {
+        if let Some(component) = self.read_compiled(code).await {
             return Ok(component);
         }
-        let bytes: Arc<[u8]> = match tokio::fs::read(self.source(hash)).await {
-            Ok(bytes) => bytes.into(),
-            Err(e) if e.kind() == ErrorKind::NotFound => {
-                return Err(PluginError::NotFound(hash.to_owned()));
-            }
-            Err(e) => return Err(e.into()),
+        let Some(bytes) = read(&self.code(code)).await? else {
+            return Err(PluginError::NotFound(code.to_owned()));
         };
-        let component = self.compile(bytes).await?;
-        if let Err(e) = self.write_compiled(hash, &component).await {
-            tracing::warn!(hash, error = %e, "a compiled plugin could not be kept; it runs all the same");
+        let component = self.compile(bytes.into()).await?;
+        if let Err(e) = self.write_compiled(code, &component).await {
+            tracing::warn!(code, error = %e, "a compiled plugin could not be kept; it runs all the same");
         }
         Ok(component)
     }
 
     /// The compiled form, where this engine has left one that it can read.
-    pub(super) async fn read_compiled(&self, hash: &str) -> Option<Component> {
-        let path = self.compiled(hash);
+    async fn read_compiled(&self, code: &str) -> Option<Component> {
+        let path = self.compiled_code(code);
         let engine = self.engine.clone();
         let read = tokio::task::spawn_blocking(move || {
             if !path.exists() {
@@ -177,9 +215,18 @@ impl Artefacts {
         read.await.ok().flatten()
     }
 
-    async fn write_compiled(&self, hash: &str, component: &Component) -> Result<(), PluginError> {
+    /// Keep the compiled form alone, for the next time.
+    pub(super) async fn keep_compiled(
+        &self,
+        code: &str,
+        loaded: &Loaded,
+    ) -> Result<(), PluginError> {
+        self.write_compiled(code, loaded.pre.component()).await
+    }
+
+    async fn write_compiled(&self, code: &str, component: &Component) -> Result<(), PluginError> {
         let compiled = component.serialize().map_err(|e| PluginError::Host(format!("{e:#}")))?;
-        Ok(self.write(&self.compiled(hash), &compiled).await?)
+        Ok(self.write(&self.compiled_code(code), &compiled).await?)
     }
 
     /// Whole or not at all, and on the disk when this returns.
@@ -195,34 +242,26 @@ impl Artefacts {
         tokio::fs::File::open(&self.folder).await?.sync_all().await
     }
 
-    fn source(&self, hash: &str) -> PathBuf {
-        self.folder.join(format!("{hash}.wasm"))
+    fn code(&self, code: &str) -> PathBuf {
+        self.folder.join(format!("{code}.wasm"))
     }
 
-    fn compiled(&self, hash: &str) -> PathBuf {
-        self.folder.join(format!("{hash}.{}.cwasm", self.engine_hash))
+    fn compiled_code(&self, code: &str) -> PathBuf {
+        self.folder.join(format!("{code}.{}.cwasm", self.engine_hash))
     }
 
-    /// The place in memory of a plugin; makes room by dropping the one unused for longest.
-    fn slot(&self, hash: &str) -> Arc<OnceCell<Arc<Loaded>>> {
-        let now = self.uses.fetch_add(1, Ordering::Relaxed);
-        let mut cache = self.lock();
-        if let Some(slot) = cache.get_mut(hash) {
-            slot.last_use = now;
-            return Arc::clone(&slot.loaded);
-        }
-        if cache.len() >= self.cached {
-            let oldest =
-                cache.iter().min_by_key(|(_, slot)| slot.last_use).map(|(hash, _)| hash.clone());
-            oldest.and_then(|hash| cache.remove(&hash));
-        }
-        let loaded = Arc::new(OnceCell::new());
-        cache.insert(hash.to_owned(), Slot { loaded: Arc::clone(&loaded), last_use: now });
-        loaded
+    /// The hash of a plugin's code in one line, then what its file carries behind the code.
+    fn carried(&self, hash: &str) -> PathBuf {
+        self.folder.join(format!("{hash}.plugin"))
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Slot>> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+/// A file's bytes, where it is there.
+async fn read(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    match tokio::fs::read(path).await {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
     }
 }
 

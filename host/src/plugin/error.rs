@@ -16,6 +16,10 @@ pub enum PluginError {
     NoManifest,
     #[error("plugin.toml: {0}")]
     Manifest(#[from] ManifestError),
+    /// What a plugin's file carries beside its code: a script that does not parse, a flow that does
+    /// not hold.
+    #[error("the plugin's source: {0}")]
+    Source(String),
     #[error("the plugin needs a host {needs}; this one is {is}")]
     HostVersion { needs: String, is: String },
     #[error(
@@ -54,6 +58,7 @@ impl PluginError {
             Self::NotAComponent(_) => "not_a_component",
             Self::NoManifest => "no_manifest",
             Self::Manifest(_) => "bad_manifest",
+            Self::Source(_) => "bad_source",
             Self::HostVersion { .. } => "host_version",
             Self::TooSlow(_) => "compile_timeout",
             Self::ForbiddenImport(_) => "forbidden_import",

@@ -8,7 +8,8 @@ use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
 use super::PluginError;
-use super::manifest::{Access, Grants, Manifest};
+use super::artefact::Artefact;
+use super::manifest::{self, Access, Grants, Manifest, Source};
 use super::prepare::{check_imports, missing_exports};
 use super::runtime::Runtime;
 
@@ -20,6 +21,9 @@ pub struct Inspection {
     /// Names of interfaces, sorted, with the functions of each.
     pub imports: Vec<(String, Vec<String>)>,
     pub exports: Vec<String>,
+    /// What its sources call of these interfaces, where they were looked at: in a language whose
+    /// components import the whole contract, the imports say nothing.
+    pub called: Option<Vec<(String, Vec<String>)>>,
     pub compiled_in: Option<Duration>,
     /// Why an upload would be refused; empty where it would not.
     pub problems: Vec<PluginError>,
@@ -42,6 +46,14 @@ impl Runtime {
             Ok((_, manifest)) => seen.manifest = Some(manifest),
             Err(problem) => seen.problems.push(problem),
         }
+        let source = match manifest::source(&bytes) {
+            Ok(source) => source.map(Arc::new),
+            Err(PluginError::NotAComponent(_)) => None,
+            Err(problem) => {
+                seen.problems.push(problem);
+                None
+            }
+        };
         let begun = Instant::now();
         let component = match self.artefacts().compile(bytes.into()).await {
             Ok(component) => component,
@@ -55,7 +67,7 @@ impl Runtime {
         seen.compiled_in = Some(begun.elapsed());
         seen.imports = imports(&component);
         seen.exports = exports(&component);
-        if let Err(problem) = self.try_component(&component, seen.manifest.as_ref()).await {
+        if let Err(problem) = self.try_component(&component, source, seen.manifest.as_ref()).await {
             seen.problems.extend(problem);
         }
         seen
@@ -64,6 +76,7 @@ impl Runtime {
     async fn try_component(
         &self,
         component: &Component,
+        source: Option<Arc<Source>>,
         manifest: Option<&Manifest>,
     ) -> Result<(), Vec<PluginError>> {
         check_imports(component).map_err(|problem| vec![problem])?;
@@ -73,16 +86,18 @@ impl Runtime {
         if !missing.is_empty() {
             return Err(missing);
         }
-        self.try_out(Arc::new(loaded), "", manifest).await.map_err(|problem| vec![problem])
+        let artefact = Artefact { loaded: Arc::new(loaded), source };
+        self.try_out(artefact, "", manifest).await.map_err(|problem| vec![problem])
     }
 }
 
 impl Inspection {
     /// What would be denied when the plugin calls it, and what is asked for without need: one
-    /// sentence each. Languages that import the whole contract say nothing by it.
+    /// sentence each. Languages that import the whole contract say nothing by it; there it goes by
+    /// what the sources call.
     pub fn warnings(&self) -> Vec<String> {
         let Some(manifest) = &self.manifest else { return Vec::new() };
-        if GUARDED.iter().all(|name| self.functions(name).is_some()) {
+        if self.imports_all() && self.called.is_none() {
             return Vec::new();
         }
         let asked = manifest.asks();
@@ -128,8 +143,23 @@ impl Inspection {
         if changes { Access::Write } else { Access::Read }
     }
 
-    /// The functions that it imports of an interface of the contract.
+    fn imports_all(&self) -> bool {
+        GUARDED.iter().all(|name| self.imported(name).is_some())
+    }
+
+    /// The functions that it calls of an interface of the contract, as far as can be seen.
     fn functions(&self, name: &str) -> Option<&[String]> {
+        match &self.called {
+            Some(called) if self.imports_all() => {
+                let found = called.iter().find(|(interface, _)| interface == name);
+                found.map(|(_, functions)| functions.as_slice())
+            }
+            _ => self.imported(name),
+        }
+    }
+
+    /// The functions that it imports of an interface of the contract.
+    fn imported(&self, name: &str) -> Option<&[String]> {
         let wanted = format!("switchboard:plugin/{name}@");
         let found = self.imports.iter().find(|(import, _)| import.starts_with(&wanted));
         found.map(|(_, functions)| functions.as_slice()).filter(|functions| !functions.is_empty())
@@ -230,6 +260,11 @@ mod tests {
         assert!(warnings.iter().any(|warning| warning.contains("`state = true`")), "{warnings:?}");
         let whole: Vec<(&str, &[&str])> =
             GUARDED.iter().map(|name| (*name, &["get"] as &[&str])).collect();
-        assert_eq!(seen("state = true", &whole).warnings(), Vec::<String>::new());
+        let mut all = seen("state = true", &whole);
+        assert_eq!(all.warnings(), Vec::<String>::new());
+        all.called = Some(vec![("contacts".to_owned(), vec!["tag".to_owned()])]);
+        let warnings = all.warnings();
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert!(warnings.iter().any(|warning| warning.contains("`contacts = \"write\"`")));
     }
 }

@@ -35,6 +35,9 @@ struct Handlers {
     incoming: Option<incoming_handler::GuestIndices>,
 }
 
+/// What an engine exports.
+const ENGINE: &str = "switchboard:plugin/engine@0.1.0";
+
 /// What a handler answered; the inner error is its own.
 pub(super) type Answered = Result<Option<Reply>, String>;
 
@@ -80,6 +83,31 @@ impl Loaded {
         webhook.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
         incoming.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
         Ok(())
+    }
+
+    /// Make an instance of an engine, and ask it for the manifest of a text. The reply has the status
+    /// 200 and the manifest, or 400 and what is wrong.
+    ///
+    /// # Errors
+    /// A trap, or a component that is no engine.
+    pub(super) async fn describe(
+        &self,
+        store: &mut Store<Run>,
+        text: &str,
+    ) -> wasmtime::Result<Reply> {
+        let instance = self.pre.instantiate_async(&mut *store).await?;
+        let interface = instance.get_export_index(&mut *store, None, ENGINE);
+        let function = interface
+            .and_then(|found| instance.get_export_index(&mut *store, Some(&found), "manifest"))
+            .ok_or_else(|| wasmtime::format_err!("it exports no {ENGINE}"))?;
+        let function =
+            instance.get_typed_func::<(&str,), (Result<String, String>,)>(&mut *store, function)?;
+        let (answer,) = function.call_async(&mut *store, (text,)).await?;
+        let (status, words) = match answer {
+            Ok(manifest) => (200, manifest),
+            Err(problems) => (400, problems),
+        };
+        Ok(Reply { status, headers: Vec::new(), body: words.into_bytes() })
     }
 
     /// Make an instance in this store and hand it the event that the store carries.

@@ -240,7 +240,9 @@ pub mod manifest;
 
 mod artefact;
 mod bindings;
+mod cache;
 mod engine;
+mod engine_text;
 mod error;
 mod fault;
 mod gate;

@@ -7,6 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
+use super::artefact::Artefact;
 use super::invoke::Loaded;
 use super::manifest::{self, Grants, Manifest, On};
 use super::runtime::Runtime;
@@ -41,20 +42,24 @@ impl Runtime {
     pub async fn prepare(&self, bytes: Vec<u8>) -> Result<Prepared, PluginError> {
         let (manifest_toml, manifest) = self.read_manifest(&bytes)?;
         let hash = hex::encode(Sha256::digest(&bytes));
-        let bytes: Arc<[u8]> = bytes.into();
-        let component = match self.artefacts().read_compiled(&hash).await {
-            Some(component) => component,
-            None => self.artefacts().compile(Arc::clone(&bytes)).await?,
+        let (end, source) = (manifest::end_of_code(&bytes)?, manifest::source(&bytes)?);
+        let code = hex::encode(Sha256::digest(&bytes[..end]));
+        let loaded = match self.artefacts().compiled(&code).await {
+            Some(loaded) => loaded,
+            None => self.load(&bytes[..end]).await?,
         };
-        check_imports(&component)?;
-        let loaded = Arc::new(self.artefacts().link(&component)?);
-        if let Some(problem) = missing_exports(&component, &loaded, &manifest).into_iter().next() {
-            return Err(problem);
-        }
-        self.try_out(Arc::clone(&loaded), &hash, &manifest).await?;
+        let artefact = Artefact { loaded, source: source.map(Arc::new) };
+        check_exports(&artefact.loaded, &manifest)?;
+        self.try_out(artefact.clone(), &hash, &manifest).await?;
         let size = bytes.len();
-        self.artefacts().keep(&hash, &bytes, &component, loaded).await?;
+        self.artefacts().keep(&hash, &code, (&bytes, end), artefact).await?;
         Ok(Prepared { hash, manifest, manifest_toml, size })
+    }
+
+    pub(super) async fn load(&self, code: &[u8]) -> Result<Arc<Loaded>, PluginError> {
+        let component = self.artefacts().compile(code.into()).await?;
+        check_imports(&component)?;
+        self.artefacts().link(&component).map(Arc::new)
     }
 
     /// What can be wrong with a plugin before it is compiled: its size and its manifest, which is
@@ -74,35 +79,40 @@ impl Runtime {
     /// Make one instance, as every call does: some faults show nowhere else.
     pub(super) async fn try_out(
         &self,
-        loaded: Arc<Loaded>,
+        artefact: Artefact,
         hash: &str,
         manifest: &Manifest,
     ) -> Result<(), PluginError> {
-        let install = Install {
-            id: String::new(),
-            team_id: String::new(),
-            plugin: manifest.id.clone(),
-            hash: hash.to_owned(),
-            generation: 0,
-            manifest: Arc::new(manifest.clone()),
-            config: Value::Object(serde_json::Map::new()),
-            grants: Grants::default(),
-            accounts: Vec::new(),
-        };
-        let call = Call {
-            install: Arc::new(install),
-            event: Arc::new(no_event()),
-            input: Input::Event,
-            attempt: 1,
-            host: Arc::new(Nobody),
-        };
-        match self.start(loaded, call).await.verdict {
+        let call = call_of_nobody(hash, manifest);
+        match self.start(artefact, call).await.verdict {
             Verdict::Failed(fault) if fault.class == FaultClass::Host => {
                 Err(PluginError::WitMismatch(fault.reason))
             }
             Verdict::Failed(fault) => Err(PluginError::DoesNotStart(fault)),
             _ => Ok(()),
         }
+    }
+}
+
+/// A call for no team: to try a plugin out, or to ask it about itself.
+pub(super) fn call_of_nobody(hash: &str, manifest: &Manifest) -> Call {
+    let install = Install {
+        id: String::new(),
+        team_id: String::new(),
+        plugin: manifest.id.clone(),
+        hash: hash.to_owned(),
+        generation: 0,
+        manifest: Arc::new(manifest.clone()),
+        config: Value::Object(serde_json::Map::new()),
+        grants: Grants::default(),
+        accounts: Vec::new(),
+    };
+    Call {
+        install: Arc::new(install),
+        event: Arc::new(no_event()),
+        input: Input::Event,
+        attempt: 1,
+        host: Arc::new(Nobody),
     }
 }
 
@@ -141,6 +151,11 @@ pub(super) fn check_imports(component: &Component) -> Result<(), PluginError> {
         }
     }
     Ok(())
+}
+
+fn check_exports(loaded: &Loaded, manifest: &Manifest) -> Result<(), PluginError> {
+    let missing = missing_exports(loaded.pre.component(), loaded, manifest);
+    missing.into_iter().next().map_or(Ok(()), Err)
 }
 
 /// What the manifest receives and the component does not export.

@@ -13,7 +13,7 @@ use super::gate::{Gate, Hooks};
 use super::imports::Files;
 use super::limiter::Limiter;
 use super::logs::Logs;
-use super::manifest::{Grants, Limits};
+use super::manifest::{Grants, Limits, Source};
 use super::state::StateView;
 use super::{Call, Install};
 use crate::clock::Clock;
@@ -33,6 +33,8 @@ pub(super) enum Ending {
 /// The store's data.
 pub(super) struct Run {
     pub call: Arc<Call>,
+    /// The text that the plugin's file carries.
+    pub source: Option<Arc<Source>>,
     pub limits: Limits,
     pub settings: Arc<config::Plugins>,
     pub clock: Clock,
@@ -103,6 +105,7 @@ pub(super) fn answer<T>(result: Result<T, Halt>) -> wasmtime::Result<Result<T, E
 impl Run {
     pub(super) fn new(
         call: Call,
+        source: Option<Arc<Source>>,
         limits: Limits,
         settings: Arc<config::Plugins>,
         clock: Clock,
@@ -111,6 +114,7 @@ impl Run {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HANDLES);
         Self {
+            source,
             limits,
             limiter: Limiter::new(limits.memory),
             logs: Logs::new(&settings, clock.clone()),

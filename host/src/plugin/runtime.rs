@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 use wasmtime::{Engine, Store};
 
-use super::artefact::Artefacts;
+use super::artefact::{Artefact, Artefacts};
 use super::engine::{self, Ticker};
 use super::gate::Gate;
 use super::invoke::{Answered, Loaded};
@@ -100,11 +100,11 @@ impl Runtime {
     /// Never fails and never panics: whatever happens is in the outcome.
     pub async fn call(&self, call: Call) -> Outcome {
         let turn = self.turns.take(&call.install.id).await;
-        let loaded = match self.artefacts.get(&call.install.hash).await {
-            Ok(loaded) => loaded,
+        let artefact = match self.artefacts.get(&call.install.hash).await {
+            Ok(artefact) => artefact,
             Err(e) => return Outcome::failed(Fault::host(e.to_string())),
         };
-        self.perform(Task::Handle, loaded, call, (turn, &self.egress)).await
+        self.perform(Task::Handle, artefact, call, (turn, &self.egress)).await
     }
 
     /// The same beside the install's calls, with another way out for what it requests: to see what it
@@ -112,29 +112,36 @@ impl Runtime {
     pub async fn rehearse(&self, call: Call, egress: &Arc<Egress>) -> Outcome {
         let _place = self.trying_out.acquire().await;
         match self.artefacts.get(&call.install.hash).await {
-            Ok(loaded) => self.perform(Task::Handle, loaded, call, (None, egress)).await,
+            Ok(artefact) => self.perform(Task::Handle, artefact, call, (None, egress)).await,
             Err(e) => Outcome::failed(Fault::host(e.to_string())),
         }
     }
 
     /// Make an instance and no call: the outcome is `Done` where that went well.
-    pub(super) async fn start(&self, loaded: Arc<Loaded>, call: Call) -> Outcome {
+    pub(super) async fn start(&self, artefact: Artefact, call: Call) -> Outcome {
         let _place = self.trying_out.acquire().await;
-        self.perform(Task::Start, loaded, call, (None, &self.egress)).await
+        self.perform(Task::Start, artefact, call, (None, &self.egress)).await
+    }
+
+    /// Ask an engine for the manifest of a text: the reply's body, with 200 where the text holds.
+    pub(super) async fn describe(&self, artefact: Artefact, call: Call, text: Arc<str>) -> Outcome {
+        let _place = self.trying_out.acquire().await;
+        self.perform(Task::Describe(text), artefact, call, (None, &self.egress)).await
     }
 
     async fn perform(
         &self,
         task: Task,
-        loaded: Arc<Loaded>,
+        artefact: Artefact,
         call: Call,
         (turn, egress): (Option<Turn>, &Arc<Egress>),
     ) -> Outcome {
         let limits = call.install.manifest.limits(&self.settings);
         let (install, event) = (Arc::clone(&call.install), Arc::clone(&call.event));
         let gate = Gate::new(Arc::clone(egress), Arc::clone(&self.settings), install, event);
-        let run =
-            Run::new(call, limits, Arc::clone(&self.settings), self.clock.clone(), Arc::new(gate));
+        let Artefact { loaded, source } = artefact;
+        let (settings, clock) = (Arc::clone(&self.settings), self.clock.clone());
+        let run = Run::new(call, source, limits, settings, clock, Arc::new(gate));
         let meter = Meter::new(limits.cpu);
         let ending = to_end(task, self.engine.clone(), loaded, run, Arc::clone(&meter), turn);
         let stopping = || Outcome::failed(Fault::host("the host is stopping"));
@@ -161,10 +168,11 @@ impl Drop for Runtime {
 }
 
 /// How far a call goes.
-#[derive(Clone, Copy)]
 enum Task {
     Start,
     Handle,
+    /// By an engine: make a manifest of this text.
+    Describe(Arc<str>),
 }
 
 /// Run a guest to its end, whatever that is. The store is dropped here, always: after a trap or a
@@ -190,6 +198,7 @@ async fn to_end(
         match task {
             Task::Handle => loaded.invoke(&mut store).await,
             Task::Start => loaded.start(&mut store).await.map(|()| Ok(None)),
+            Task::Describe(text) => loaded.describe(&mut store, &text).await.map(|it| Ok(Some(it))),
         }
     };
     // The epoch stops a guest that computes; only a timeout stops one that waits in the host.

@@ -75,16 +75,20 @@ pub async fn list(
     sql.fetch(conn).await?.iter().map(from_row).collect()
 }
 
-/// The newest of an install's changes that is one of these words.
+/// The newest of an install's changes that is one of these words; about one version where it is given.
 pub async fn newest(
     conn: &mut Conn,
     team_id: &str,
     install_id: &str,
+    version_id: Option<&str>,
     changes: &[&str],
 ) -> sqlx::Result<Option<ChangeRow>> {
     let mut sql = Sql::new(CHANGES);
     sql.bind(team_id.to_owned());
     sql.push(" AND plugin_change.install_id = ").bind(install_id.to_owned());
+    if let Some(version_id) = version_id {
+        sql.push(" AND plugin_change.version_id = ").bind(version_id.to_owned());
+    }
     sql.push(" AND plugin_change.change IN (");
     for (place, change) in changes.iter().enumerate() {
         sql.push(if place == 0 { "" } else { ", " }).bind((*change).to_owned());

@@ -191,6 +191,13 @@ bool sb_timer_cron(const char *scope, const char *name, const char *cron, const 
     DONE(switchboard_plugin_timers_set_cron(&scope_in, &name_in, &cron_in, &time_zone_in, &payload_in, &err));
 }
 
+bool sb_timer_in(const char *to, const char *name, uint64_t due_at, const char *payload) {
+    IN(to);
+    IN(name);
+    IN(payload);
+    DONE(switchboard_plugin_timers_set_in(&to_in, &name_in, due_at, &payload_in, &err));
+}
+
 bool sb_timer_cancel(const char *scope, const char *name) {
     IN(scope);
     IN(name);
@@ -265,6 +272,12 @@ const char *sb_config(const char *key) {
 const char *sb_config_all(void) {
     plugin_string_t ret;
     switchboard_plugin_config_all(&ret);
+    return sb_out(&ret);
+}
+
+const char *sb_source(void) {
+    plugin_string_t ret;
+    switchboard_plugin_config_source(&ret);
     return sb_out(&ret);
 }
 

@@ -9,4 +9,4 @@ export { state } from "./src/state.js";
 export { timers } from "./src/timers.js";
 export { http } from "./src/http.js";
 export { contacts, chats, templates, events } from "./src/people.js";
-export { config, secrets, log, delivery } from "./src/call.js";
+export { config, source, secrets, log, delivery } from "./src/call.js";

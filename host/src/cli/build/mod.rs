@@ -10,18 +10,19 @@ mod sdk;
 mod tools;
 mod world;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::json;
 
 use self::project::Project;
-use crate::plugin::manifest::{Language, embed};
+use super::{flow_file, plugin_file};
+use crate::plugin::manifest::{Language, Manifest, embed};
 
 /// Make one .wasm file of a plugin's folder.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The plugin's folder, which has a plugin.toml
+    /// The plugin's folder, which has a plugin.toml; or the file of a flow
     #[arg(default_value = ".")]
     dir: PathBuf,
     /// Where to write the plugin [default: <id>.wasm in the folder]
@@ -43,6 +44,9 @@ pub struct Args {
 /// # Errors
 /// One sentence that says what is missing: the manifest, the target, a library to build.
 pub fn run(args: &Args) -> Result<()> {
+    if args.wasm.is_none() && flow_file::is_flow(&args.dir) {
+        return flow(args);
+    }
     let project = Project::open(&args.dir, args.tools.as_deref())?;
     let (component, language, from) = match &args.wasm {
         Some(wasm) => {
@@ -55,14 +59,30 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let plugin =
         embed(&component, &project.manifest_toml).with_context(|| from.display().to_string())?;
-    let manifest = &project.manifest;
-    let out = args.out.clone().unwrap_or_else(|| args.dir.join(format!("{}.wasm", manifest.id)));
-    std::fs::write(&out, &plugin).with_context(|| format!("cannot write {}", out.display()))?;
+    write(args, &plugin, &project.manifest, language.map(Language::as_str), &args.dir)
+}
+
+/// A flow is put into its engine, which is built already.
+fn flow(args: &Args) -> Result<()> {
+    let plugin = super::block_on(plugin_file::get(&args.dir))?;
+    let folder = args.dir.parent().unwrap_or(Path::new("."));
+    write(args, &plugin.bytes, &plugin.manifest, Some("flow"), folder)
+}
+
+fn write(
+    args: &Args,
+    plugin: &[u8],
+    manifest: &Manifest,
+    language: Option<&str>,
+    folder: &Path,
+) -> Result<()> {
+    let out = args.out.clone().unwrap_or_else(|| folder.join(format!("{}.wasm", manifest.id)));
+    std::fs::write(&out, plugin).with_context(|| format!("cannot write {}", out.display()))?;
     if args.json {
         let line = json!({
             "id": manifest.id,
             "version": manifest.version.to_string(),
-            "language": language.map(Language::as_str),
+            "language": language,
             "path": out,
             "size": plugin.len(),
         });

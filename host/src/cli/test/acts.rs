@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::scene::Scene;
+use super::stubs::with_file;
 use super::transcript::{Act, TeamAct, Webhook, What};
 use crate::channel::Intake;
 use crate::channel::sandbox::Incoming;
@@ -68,7 +69,7 @@ impl Scene {
             from: person.phone.clone(),
             aliases: Vec::new(),
             name: person.shown.clone(),
-            content,
+            content: with_file(content),
             reply_to,
             referral: None,
             provider_id: None,

@@ -210,7 +210,7 @@ pub fn media_kind(kind: &str) -> Read<()> {
 }
 
 /// A file that nobody cares about.
-fn sample(kind: &str) -> &'static str {
+pub fn sample(kind: &str) -> &'static str {
     match kind {
         "image" => "https://files.example.com/image.png",
         "audio" => "https://files.example.com/audio.ogg",

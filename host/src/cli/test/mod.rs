@@ -34,7 +34,8 @@ const EXTENSION: &str = "chat";
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
 pub struct Args {
-    /// The plugin's folder; its transcripts are tests/*.chat
+    /// The plugin's folder; its transcripts are tests/*.chat. Or a flow's file, NAME.yaml; then they are
+    /// tests/NAME.*chat beside it
     #[arg(default_value = ".")]
     dir: PathBuf,
     /// Play these transcripts only: files, or parts of their names
@@ -83,11 +84,19 @@ pub async fn run(args: Args) -> Result<()> {
 
 /// The transcripts to play, in order of their names.
 fn transcripts(args: &Args) -> Result<Vec<PathBuf>> {
-    let folder = args.dir.join(FOLDER);
+    let folder = folder_of(&args.dir).join(FOLDER);
     let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
         .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
         .unwrap_or_default();
     files.retain(|path| path.extension().is_some_and(|extension| extension == EXTENSION));
+    if args.dir.is_file() {
+        // Several flows may lie in one folder: each has the transcripts that begin with its name.
+        let stem = args.dir.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let stem = stem.unwrap_or_default();
+        files.retain(|path| {
+            path.file_name().is_some_and(|name| belongs(&name.to_string_lossy(), &stem))
+        });
+    }
     files.sort();
     if files.is_empty() && args.only.is_empty() {
         bail!(
@@ -113,8 +122,21 @@ fn transcripts(args: &Args) -> Result<Vec<PathBuf>> {
     Ok(chosen)
 }
 
+/// Where a plugin's transcripts lie: a file's are beside it.
+fn folder_of(plugin: &Path) -> &Path {
+    if !plugin.is_file() {
+        return plugin;
+    }
+    plugin.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// `lead.chat` and `lead.timeout.chat` belong to `lead.yaml`.
+fn belongs(name: &str, stem: &str) -> bool {
+    name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.'))
+}
+
 fn name_of(dir: &Path, path: &Path) -> String {
-    path.strip_prefix(dir).unwrap_or(path).display().to_string()
+    path.strip_prefix(folder_of(dir)).unwrap_or(path).display().to_string()
 }
 
 /// The plugins that transcripts name, each built once.

@@ -13,7 +13,7 @@ use crate::flow::timers::{self, Fire};
 use crate::flow::{House, fire, record};
 use crate::model::{
     Effect, Event, EventKind, FaultClass, InstallState, Millis, Missed, OptIn, Recipient, Scope,
-    StoredFile,
+    StoredFile, TimerSpec,
 };
 use crate::plugin::{Fault, Outcome, Verdict};
 use crate::store::dead_letter::DeadLetter;
@@ -306,6 +306,30 @@ impl Rows {
                     account_id: keep(&event.account_id),
                     chat_id: keep(&event.chat_id),
                     contact_id: keep(&event.contact_id),
+                    depth: event.depth,
+                    missed: Missed::default(),
+                };
+                timers::arm(conn, house, &timer).await?;
+            }
+            Effect::SetTimerIn { to, name, due_at, payload } => {
+                let Some(chat) = send::chat_of(house, conn, &event.team_id, to).await? else {
+                    return Ok(());
+                };
+                let timer = Timer {
+                    install_id: install_id.to_owned(),
+                    team_id: event.team_id.clone(),
+                    spec: TimerSpec {
+                        scope: Scope::Chat(chat.id.clone()),
+                        name: name.clone(),
+                        due_at: *due_at,
+                        cron: String::new(),
+                        time_zone: String::new(),
+                        payload: payload.clone(),
+                    },
+                    revision: timers::new_revision(),
+                    account_id: chat.account_id,
+                    chat_id: chat.id,
+                    contact_id: chat.contact_id,
                     depth: event.depth,
                     missed: Missed::default(),
                 };

@@ -93,7 +93,7 @@ pub async fn set_grants(
 ) -> Result<InstallRow, InstallError> {
     let (mut tx, install) = begin(house, by, key).await?;
     let grants = both(grants, &manifest_of(&install)?.asks());
-    let details = json!({ "granted": grants.in_words() });
+    let details = json!({ "grants": grants });
     note(house, &mut tx, &by.who, &install, Change::Granted, details).await?;
     let grants = serde_json::to_string(&grants)?;
     let install = put(house, &mut tx, InstallRow { grants, ..install }).await?;

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::House;
+use super::{House, InstallError};
+use crate::plugin::Grants;
 use crate::store::plugin::InstallRow;
 use crate::store::plugin_change::{self, ChangeRow};
 use crate::store::{Conn, StoreError};
@@ -104,8 +105,23 @@ pub(in crate::flow) async fn note(
 /// is that one does.
 pub async fn waiting(conn: &mut Conn, install: &InstallRow) -> Result<Option<String>, StoreError> {
     let words = Change::OF_VERSION.map(Change::as_str);
-    let newest = plugin_change::newest(conn, &install.team_id, &install.id, &words).await?;
+    let newest = plugin_change::newest(conn, &install.team_id, &install.id, None, &words).await?;
     Ok(newest.filter(|row| row.change == Change::Held.as_str()).map(|row| row.version_id))
+}
+
+/// What was last granted to a version while it ran; `None` where that was before there was a history.
+pub(super) async fn grants_of(
+    conn: &mut Conn,
+    install: &InstallRow,
+    version_id: &str,
+) -> Result<Option<Grants>, InstallError> {
+    let words = [Change::Installed, Change::Upgraded, Change::Activated, Change::RolledBack];
+    let words = words.into_iter().chain([Change::Granted]).map(Change::as_str).collect::<Vec<_>>();
+    let about = Some(version_id);
+    let row = plugin_change::newest(conn, &install.team_id, &install.id, about, &words).await?;
+    let Some(row) = row else { return Ok(None) };
+    let details: Value = serde_json::from_str(&row.details)?;
+    Ok(serde_json::from_value(details["grants"].clone()).ok())
 }
 
 /// The ids of versions that were uploaded and have not run yet.

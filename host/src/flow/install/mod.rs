@@ -32,6 +32,8 @@ pub enum Consent {
     AsBefore,
     /// To all that the manifest asks.
     All,
+    /// To these, which were agreed to when this version ran.
+    To(Grants),
 }
 
 /// Why an install did not change; the one before runs on.

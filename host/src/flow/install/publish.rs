@@ -32,7 +32,7 @@ pub(super) async fn publish(
 ) -> Result<InstallRow, InstallError> {
     let team_id = by.team_id.as_str();
     let manifest = Manifest::parse(&version.manifest).map_err(crate::plugin::PluginError::from)?;
-    let grants = granted(&manifest, before.as_ref(), &terms.consent)?;
+    let granted = granted(&manifest, before.as_ref(), &terms.consent)?;
     let config = match (terms.config, &before) {
         (Some(config), _) => config,
         (None, Some(before)) => serde_json::from_str(&before.config)?,
@@ -44,7 +44,7 @@ pub(super) async fn publish(
         (None, None) => "[]".to_owned(),
     };
     let now = house.clock.now();
-    let (config, grants) = (configured(&manifest, config)?, serde_json::to_string(&grants)?);
+    let (config, grants) = (configured(&manifest, config)?, serde_json::to_string(&granted)?);
     let install = match &before {
         Some(before) => InstallRow {
             generation: before.generation + 1,
@@ -90,7 +90,8 @@ pub(super) async fn publish(
     }
     plugin::put_install(conn, &install).await?;
     let from = before.as_ref().map(|before| before.version.clone());
-    note(house, conn, &by.who, &install, terms.change, json!({ "from": from })).await?;
+    note(house, conn, &by.who, &install, terms.change, json!({ "from": from, "grants": granted }))
+        .await?;
     job::unpark(conn, team_id, &install.id, now).await?;
     let dropped = before
         .and_then(|before| Manifest::parse(&before.manifest).ok())
@@ -115,8 +116,10 @@ pub(super) fn granted(
     consent: &Consent,
 ) -> Result<Grants, InstallError> {
     let asked = manifest.asks();
-    if *consent == Consent::All {
-        return Ok(asked);
+    match consent {
+        Consent::All => return Ok(asked),
+        Consent::To(grants) => return Ok(both(grants, &asked)),
+        Consent::AsBefore => {}
     }
     let Some(before) = before else {
         Grants::default().covers(&asked).map_err(InstallError::ConsentRequired)?;

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::history::{Change, never_ran, note, waiting};
+use super::history::{Change, grants_of, never_ran, note, waiting};
 use super::publish::{Terms, publish};
 use super::{Actor, Consent, House, InstallError, find, on_version};
 use crate::model::InstallState;
-use crate::plugin::Prepared;
+use crate::plugin::manifest::Manifest;
+use crate::plugin::{Grants, PluginError, Prepared};
 use crate::store::plugin::{InstallRow, Version};
 use crate::store::{Conn, Tx, plugin, team};
 
@@ -182,6 +183,22 @@ pub(super) async fn version_of(
         .ok_or_else(|| InstallError::NotFound(format!("version {version_id:?} of this plugin")))
 }
 
+/// Going back asks nobody again: what the older version was granted is granted, but for what the
+/// present one asks and somebody withholds.
+async fn agreed(
+    conn: &mut Conn,
+    install: &InstallRow,
+    version_id: &str,
+) -> Result<Consent, InstallError> {
+    let Some(then) = grants_of(conn, install, version_id).await? else {
+        return Ok(Consent::AsBefore);
+    };
+    let present = Manifest::parse(&install.manifest).map_err(PluginError::from)?.asks();
+    let granted: Grants = serde_json::from_str(&install.grants)?;
+    let withheld = granted.lacking(&present);
+    Ok(Consent::To(granted.joined(&withheld.lacking(&then))))
+}
+
 /// Run the version before the present one, of those that ever ran.
 ///
 /// # Errors
@@ -191,7 +208,6 @@ pub async fn rollback(house: &House, by: &Actor, key: &str) -> Result<InstallRow
     let mut conn = house.store.read().await?;
     let versions = plugin::versions(&mut conn, &by.team_id, &install.plugin_id).await?;
     let never = never_ran(&mut conn, &install).await?;
-    drop(conn);
     let older = versions
         .into_iter()
         .skip_while(|version| version.id != install.version_id)
@@ -203,5 +219,7 @@ pub async fn rollback(house: &House, by: &Actor, key: &str) -> Result<InstallRow
             install.plugin, install.version
         )));
     };
-    run_version(house, by, &install, &older.id, (Change::RolledBack, Consent::AsBefore)).await
+    let consent = agreed(&mut conn, &install, &older.id).await?;
+    drop(conn);
+    run_version(house, by, &install, &older.id, (Change::RolledBack, consent)).await
 }

@@ -1,4 +1,4 @@
-//! `config`: what the installer set.
+//! `config`: what the installer set, and what the plugin itself carries.
 
 use serde_json::Value;
 
@@ -17,5 +17,11 @@ impl Host for Run {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         }))
+    }
+    fn source(&mut self) -> wasmtime::Result<String> {
+        let source = self.source.clone();
+        let text = source.as_ref().map_or("", |source| &source.text);
+        self.enter(text.len())?;
+        Ok(text.to_owned())
     }
 }

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use build::{Build, Language};
-pub use carry::{SECTION, embed, extract};
+pub(super) use carry::source_of_tail;
+pub use carry::{SECTION, SOURCE, Source, embed, embed_source, end_of_code, extract, source};
 pub use filter::{On, Pattern, Seen, Subscription};
 pub use grants::{Access, Grants};
 pub use verify::{Encoding, Style, Verify};

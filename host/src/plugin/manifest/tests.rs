@@ -207,3 +207,34 @@ fn the_manifest_travels_inside_the_component() {
     let error = extract(&module).expect_err("a core module");
     assert!(error.to_string().contains("wasm32-wasip2"), "{error}");
 }
+
+#[test]
+fn a_source_travels_beside_the_manifest_and_each_may_be_replaced() {
+    let bare = wat::parse_str("(component (component) (core module))").expect("wat");
+    let bot = |text: &str| Source { name: "bot.js".to_owned(), text: text.to_owned() };
+    let first =
+        embed_source(&embed(&bare, REMINDER).expect("embeds"), &bot("1\n2")).expect("embeds");
+    assert_eq!(source(&first).expect("found"), Some(bot("1\n2")));
+    assert_eq!(extract(&first).expect("found"), REMINDER);
+    let second = embed_source(&first, &bot("3")).expect("embeds");
+    let third = embed(&second, "id = \"new\"\nversion = \"1.0.0\"").expect("embeds");
+    assert_eq!(source(&third).expect("found"), Some(bot("3")));
+    assert!(extract(&third).expect("found").contains("new"));
+    for plugin in [&first, &second, &third] {
+        let end = end_of_code(plugin).expect("a component");
+        assert_eq!(&plugin[..end], &bare[..], "the code is the same, byte for byte");
+        assert_eq!(source_of_tail(&plugin[end..]).expect("found"), source(plugin).expect("found"));
+    }
+    assert_eq!(source(&embed(&bare, REMINDER).expect("embeds")).expect("read"), None);
+}
+
+#[test]
+fn a_source_that_does_not_hold_is_refused() {
+    let bare = wat::parse_str("(component)").expect("wat");
+    for name in ["", "a/b.js", "a\nb", "\u{7}", &"a".repeat(201)] {
+        let source = Source { name: name.to_owned(), text: String::new() };
+        assert!(matches!(embed_source(&bare, &source), Err(PluginError::Source(_))), "{name:?}");
+    }
+    let large = Source { name: "bot.js".to_owned(), text: "x".repeat((1 << 20) + 1) };
+    assert!(embed_source(&bare, &large).is_err());
+}

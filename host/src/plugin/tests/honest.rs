@@ -174,7 +174,7 @@ async fn a_compiled_plugin_is_found_again_and_made_again() {
     let folder = bench.config.data.join("plugins");
     let files = || std::fs::read_dir(&folder).expect("a folder").map(|f| f.expect("a file").path());
     let compiled = || files().filter(|path| path.extension().is_some_and(|e| e == "cwasm")).count();
-    assert_eq!((files().count(), compiled()), (2, 1));
+    assert_eq!((files().count(), compiled()), (3, 1));
     for path in files().filter(|path| path.extension().is_some_and(|e| e == "cwasm")) {
         std::fs::write(path, b"not what it was").expect("written");
     }
@@ -230,4 +230,29 @@ fn send_text(to: &str) -> Vec<u8> {
         )
         .replacen("(export \"cancel\" (func $cancel))", "(export \"cancel\" (func $cancel)) (export \"send_text\" (func $send_text))", 1);
     assemble(guest::MANIFEST, &text)
+}
+
+/// Two plugins that differ in what they carry: one code, one compiled form, and each its own text.
+#[tokio::test]
+async fn plugins_of_the_same_code_are_compiled_once() {
+    use crate::plugin::manifest::{Source, embed, embed_source};
+
+    let bench = Bench::new();
+    let one = guest("global.get $ok");
+    let source = Source { name: "bot.txt".to_owned(), text: "text".to_owned() };
+    let two = embed_source(&one, &source).expect("embeds");
+    let three = embed(&two, &guest::MANIFEST.replace("guest", "other")).expect("embeds");
+    let mut hashes = Vec::new();
+    for plugin in [one, two, three] {
+        let install = bench.install(plugin).await;
+        assert!(is_done(&bench.call(&install).await));
+        hashes.push(install.hash.clone());
+    }
+    hashes.dedup();
+    assert_eq!(hashes.len(), 3, "each is a version of its own");
+    let count = |kind: &str| {
+        let files = std::fs::read_dir(bench.config.data.join("plugins")).expect("a folder");
+        files.flatten().filter(|file| file.path().extension().is_some_and(|e| e == kind)).count()
+    };
+    assert_eq!([count("wasm"), count("cwasm"), count("plugin")], [1, 1, 3]);
 }

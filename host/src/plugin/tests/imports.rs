@@ -7,10 +7,10 @@ use crate::egress::Egress;
 use crate::model::OptIn;
 use crate::plugin::bindings::switchboard::plugin::types::Error;
 use crate::plugin::bindings::switchboard::plugin::{
-    chats, contacts, delivery, events, messaging, secrets, state, timers,
+    chats, config, contacts, delivery, events, messaging, secrets, state, timers,
 };
 use crate::plugin::gate::Gate;
-use crate::plugin::manifest::Manifest;
+use crate::plugin::manifest::{Manifest, Source};
 use crate::plugin::run::Run;
 
 const MANIFEST: &str = r#"
@@ -49,7 +49,8 @@ fn run_with(house: House, change: impl FnOnce(&mut Grants)) -> Run {
     let call = message_call(Arc::clone(&install), Arc::new(house), 0);
     let egress = Arc::new(Egress::new(Vec::new()).expect("a client"));
     let gate = Gate::new(egress, Arc::clone(&settings), install, Arc::clone(&call.event));
-    Run::new(call, limits, settings, Clock::manual(NOON), Arc::new(gate))
+    let source = Source { name: "bot.js".to_owned(), text: "a\nb".to_owned() };
+    Run::new(call, Some(Arc::new(source)), limits, settings, Clock::manual(NOON), Arc::new(gate))
 }
 
 fn run() -> Run {
@@ -62,6 +63,14 @@ fn code<T: std::fmt::Debug>(answer: wasmtime::Result<Result<T, Error>>) -> Strin
 
 fn good<T>(answer: wasmtime::Result<Result<T, Error>>) -> T {
     answer.expect("no trap").expect("not refused")
+}
+
+#[test]
+fn a_plugin_reads_the_source_that_it_carries() {
+    let mut run = run();
+    assert_eq!(config::Host::source(&mut run).expect("no trap"), "a\nb");
+    run.source = None;
+    assert_eq!(config::Host::source(&mut run).expect("no trap"), "");
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ export function config() {
 
 config.get = (key) => configured.get(text("key", key)) ?? undefined;
 
+export const source = () => configured.source();
+
 export const secrets = {
   placeholder: (name) => call(secret.placeholder, text("name", name)),
   reveal: (name) => call(secret.reveal, text("name", name)),

@@ -36,6 +36,9 @@ export namespace config {
   function get(key: string): string | undefined;
 }
 
+/** The text that this plugin's file carries beside its code, such as a flow; empty where there is none. */
+export function source(): string;
+
 export const secrets: {
   /** A word to put into a header or body of an outgoing request; the host puts the secret in its place on the way out. */
   placeholder(name: string): string;

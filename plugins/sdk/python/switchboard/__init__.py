@@ -13,7 +13,7 @@ names the line to add. `logging` and `print` write to the plugin's log.
 """
 
 from . import chats, contacts, delivery, events, http, media, messaging, secrets, state, templates, timers
-from ._config import config
+from ._config import config, source
 from ._error import SwitchboardError
 from ._events import Event, Message, Timer, Webhook, WebhookReply
 from ._handlers import on_account, on_event, on_message, on_status, on_timer, on_webhook
@@ -43,6 +43,7 @@ __all__ = [
     "reply",
     "secrets",
     "send",
+    "source",
     "state",
     "templates",
     "timers",

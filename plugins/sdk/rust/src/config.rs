@@ -1,4 +1,4 @@
-//! What the installer configured.
+//! What the installer configured, and what the plugin carries.
 
 use serde::de::DeserializeOwned;
 
@@ -12,4 +12,15 @@ use crate::event::decode;
 /// that what the installer left out takes its default.
 pub fn config<T: DeserializeOwned>() -> Result<T, Error> {
     decode(&host::all())
+}
+
+/// The text that this plugin's file carries beside its code, such as a flow; empty where there is none.
+pub fn source() -> String {
+    host::source()
+}
+
+/// One setting: a string as it is, anything else as JSON; `None` where it is not set:
+/// `config::get("greeting").unwrap_or_default()`.
+pub fn get(key: &str) -> Option<String> {
+    host::get(key)
 }

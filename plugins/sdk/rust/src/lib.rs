@@ -19,7 +19,7 @@
 #[doc(hidden)]
 pub mod bindings;
 pub mod chats;
-mod config;
+pub mod config;
 pub mod contacts;
 pub mod delivery;
 mod event;
@@ -38,7 +38,7 @@ pub mod words;
 pub use bindings::base::switchboard::plugin::types::{
     Error, Event, Message, Timer, Webhook, WebhookReply,
 };
-pub use config::config;
+pub use config::{config, source};
 #[doc(hidden)]
 pub use handler::run;
 pub use messaging::{buttons, list, reply, send, send_after, text, typing};

@@ -236,6 +236,13 @@ fn words(effect: &Effect) -> String {
             };
             format!("sets the timer {} for {}", scoped(&timer.scope, &timer.name), when.trim())
         }
+        Effect::SetTimerIn { to, name, due_at, .. } => {
+            let to = match to {
+                Recipient::Chat(id) => id,
+                Recipient::Phone { phone, .. } => phone,
+            };
+            format!("sets the timer {name} in {to} for {}", moment(*due_at).unwrap_or_default())
+        }
         Effect::CancelTimer { scope, name } => format!("cancels the timer {}", scoped(scope, name)),
         Effect::SetState { scope, key, value: Some(value), .. } => {
             format!("keeps {} = {value}", scoped(scope, key))
