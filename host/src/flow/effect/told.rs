@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Conclusion, Settlement};
-use crate::flow::{House, fire};
 use crate::flow::meters::Meter;
+use crate::flow::{House, fire};
 use crate::model::{Event, Millis, trace};
 use crate::plugin::{Outcome, Verdict};
 use crate::store::plugin_call::CallRow;

@@ -12,10 +12,10 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::Shared;
-use crate::http::api::logs::PluginLog;
 use crate::flow::fire::{self, Shot};
 use crate::flow::install;
 use crate::http::api::dead_letters::FailureView;
+use crate::http::api::logs::PluginLog;
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json, Path, moment};
