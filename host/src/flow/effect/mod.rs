@@ -8,6 +8,7 @@ mod fate;
 mod people;
 mod rows;
 mod state;
+mod timing;
 pub mod told;
 
 use std::collections::{BTreeMap, HashSet};

@@ -7,15 +7,15 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::fate::{self, is_last, parked_lane};
 use super::told::Told;
-use super::{Conclusion, Settlement, effects, people, state};
+use super::{Conclusion, Settlement, effects, people, state, timing};
 use crate::flow::install::{Actor, Change, note};
 use crate::flow::meters::Meter;
 use crate::flow::send::{self, Draft};
 use crate::flow::timers::{self, Fire};
 use crate::flow::{House, record};
 use crate::model::{
-    Effect, Event, EventKind, FaultClass, InstallState, Millis, Missed, OptIn, Recipient, Scope,
-    StoredFile, TimerSpec, Trace, trace,
+    Effect, Event, EventKind, FaultClass, InstallState, Millis, OptIn, Recipient, Scope,
+    StoredFile, Trace, trace,
 };
 use crate::plugin::{Fault, Outcome, Verdict};
 use crate::store::dead_letter::DeadLetter;
@@ -23,7 +23,6 @@ use crate::store::job::{Job, Withdrawn};
 use crate::store::plugin_hour::Sum;
 use crate::store::state::Write;
 use crate::store::team::Numbers;
-use crate::store::timer::Timer;
 use crate::store::webhook::StoredReply;
 use crate::store::{Conn, dead_letter, job, listen, media, message, plugin, timer, webhook};
 
@@ -258,45 +257,10 @@ impl Rows {
             Effect::Cancel { message_id } => {
                 self.cancelled.insert((event.team_id.clone(), message_id.clone()));
             }
-            Effect::SetTimer(spec) => {
-                let of_chat = matches!(spec.scope, Scope::Chat(_));
-                let keep = |id: &str| if of_chat { id.to_owned() } else { String::new() };
-                let timer = Timer {
-                    install_id: install_id.to_owned(),
-                    team_id: event.team_id.clone(),
-                    spec: spec.clone(),
-                    revision: timers::new_revision(),
-                    account_id: keep(&event.account_id),
-                    chat_id: keep(&event.chat_id),
-                    contact_id: keep(&event.contact_id),
-                    depth: event.depth,
-                    missed: Missed::default(),
-                };
-                timers::arm(conn, house, &timer).await?;
-            }
+            Effect::SetTimer(spec) => timing::set(house, conn, event, install_id, spec).await?,
             Effect::SetTimerIn { to, name, due_at, payload } => {
-                let Some(chat) = send::chat_of(house, conn, &event.team_id, to).await? else {
-                    return Ok(());
-                };
-                let timer = Timer {
-                    install_id: install_id.to_owned(),
-                    team_id: event.team_id.clone(),
-                    spec: TimerSpec {
-                        scope: Scope::Chat(chat.id.clone()),
-                        name: name.clone(),
-                        due_at: *due_at,
-                        cron: String::new(),
-                        time_zone: String::new(),
-                        payload: payload.clone(),
-                    },
-                    revision: timers::new_revision(),
-                    account_id: chat.account_id,
-                    chat_id: chat.id,
-                    contact_id: chat.contact_id,
-                    depth: event.depth,
-                    missed: Missed::default(),
-                };
-                timers::arm(conn, house, &timer).await?;
+                let timer = timing::Elsewhere { to, name, due_at: *due_at, payload };
+                timing::set_in(house, conn, event, install_id, timer).await?;
             }
             Effect::CancelTimer { scope, name } => {
                 timers::disarm(conn, install_id, scope, name).await?
