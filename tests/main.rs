@@ -47,6 +47,7 @@ mod queue;
 mod quota;
 mod refusals;
 mod scopes;
+mod scripts;
 mod state;
 mod store;
 mod stream;

@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask demo | test | bench | guests | bindings`.
+//! The project's own commands: `cargo xtask demo | test | bench | guests | bindings | engine`.
 
 mod bench;
 mod bindings;
 mod build;
 mod demo;
+mod engine;
 mod guests;
 mod languages;
 mod packages;
@@ -36,6 +37,8 @@ enum Command {
     Guests,
     /// Make the bindings of the C SDK anew, after a change of wit/.
     Bindings,
+    /// Make the components of bots in one file anew, after a change of wit/.
+    Engine(engine::Engine),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Command::Test(test) => test.run(&root),
         Command::Bench(bench) => bench.run(&root),
         Command::Bindings => bindings::generate(&root),
+        Command::Engine(engine) => engine::make(&root, &engine),
         Command::Guests => build::everything(&root).map(|_| ()),
     };
     match done {

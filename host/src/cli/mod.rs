@@ -13,6 +13,7 @@ mod dev;
 mod key;
 mod message;
 mod new;
+mod one_file;
 mod paint;
 mod plugin;
 mod plugin_file;
@@ -99,7 +100,7 @@ pub fn main() -> ExitCode {
         Some(Command::Message(args)) => block_on(message::run(args)),
         Some(Command::Plugin(args)) => block_on(plugin::run(args)),
         Some(Command::Api(args)) => block_on(call::run(args)),
-        Some(Command::Build(args)) => build::run(&args),
+        Some(Command::Build(args)) => block_on(build::run(args)),
         Some(Command::New(args)) => new::run(&args),
         Some(Command::Deploy(args)) => block_on(deploy::run(args)),
         Some(Command::Dev(args)) => block_on(dev::run(args)),

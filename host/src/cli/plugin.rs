@@ -8,6 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::api::{Api, Connection};
+use super::plugin_file;
 
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
@@ -24,6 +25,8 @@ enum Command {
     List,
     /// Install a plugin, or upgrade the one of its name
     Install {
+        /// A built plugin, a bot in one file, or a folder to build
+        #[arg(value_name = "FILE|DIR")]
         file: PathBuf,
         #[command(flatten)]
         terms: Terms,
@@ -70,7 +73,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             }
         }
         Command::Install { file, terms } => {
-            let bytes = std::fs::read(&file).with_context(|| file.display().to_string())?;
+            let bytes = plugin_file::bytes(&file).await?;
             let installed = upload(&api, bytes, &terms).await?;
             println!("{}", line(&installed, &["id", "plugin", "version"]));
         }

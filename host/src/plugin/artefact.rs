@@ -151,19 +151,30 @@ impl Artefacts {
         (bytes, end): (&[u8], usize),
         artefact: Artefact,
     ) -> Result<(), PluginError> {
-        let path = self.code(code);
-        if !tokio::fs::try_exists(&path).await? {
-            self.write(&path, &bytes[..end]).await?;
-        }
-        if !tokio::fs::try_exists(self.compiled_code(code)).await? {
-            self.write_compiled(code, artefact.loaded.pre.component()).await?;
-        }
+        self.keep_code(code, &bytes[..end], &artefact.loaded).await?;
         let tail = [code.as_bytes(), b"\n", &bytes[end..]].concat();
         self.write(&self.carried(hash), &tail).await?;
         // Another upload of the same bytes may have been first: both are the same.
-        let _ = self.codes.slot(code).set(artefact.loaded);
         let kept = Kept { code: code.to_owned(), source: artefact.source };
         let _ = self.plugins.slot(hash).set(kept);
+        Ok(())
+    }
+
+    /// Keep code that any plugin may share.
+    pub(super) async fn keep_code(
+        &self,
+        code: &str,
+        bytes: &[u8],
+        loaded: &Arc<Loaded>,
+    ) -> Result<(), PluginError> {
+        let path = self.code(code);
+        if !tokio::fs::try_exists(&path).await? {
+            self.write(&path, bytes).await?;
+        }
+        if !tokio::fs::try_exists(self.compiled_code(code)).await? {
+            self.write_compiled(code, loaded.pre.component()).await?;
+        }
+        let _ = self.codes.slot(code).set(Arc::clone(loaded));
         Ok(())
     }
 
@@ -179,11 +190,10 @@ impl Artefacts {
             let source = manifest::source_of_tail(&carried[end + 1..])?.map(Arc::new);
             return Ok(Kept { code: code.ok_or_else(missing)?.to_owned(), source });
         }
-        // Earlier hosts kept the whole file under its own hash, and their plugins carry no source.
-        match tokio::fs::try_exists(self.code(hash)).await? {
-            true => Ok(Kept { code: hash.to_owned(), source: None }),
-            false => Err(missing()),
-        }
+        // Earlier hosts kept the whole file under its own hash.
+        let whole = read(&self.code(hash)).await?.ok_or_else(missing)?;
+        let source = manifest::source(&whole)?.map(Arc::new);
+        Ok(Kept { code: hash.to_owned(), source })
     }
 
     async fn component(&self, code: &str) -> Result<Component, PluginError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 use wasmtime::Store;
-use wasmtime::component::InstancePre;
+use wasmtime::component::{Instance, InstancePre};
 
 use super::bindings::exports::switchboard::plugin::{
     on_account, on_event, on_message, on_status, on_timer, on_webhook,
@@ -13,6 +13,7 @@ use super::bindings::exports::switchboard::plugin::{
 use super::bindings::switchboard::plugin::types;
 use super::manifest::On;
 use super::run::Run;
+use super::script::Init;
 use super::{Call, Input, Reply};
 use crate::model::{Event, Message, Millis};
 
@@ -20,6 +21,8 @@ use crate::model::{Event, Message, Millis};
 pub(super) struct Loaded {
     pub pre: InstancePre<Run>,
     handlers: Handlers,
+    /// Where it is a component that is given its program.
+    init: Option<Init>,
 }
 
 /// The handlers that a component exports; any subset will do.
@@ -45,7 +48,8 @@ impl Loaded {
             event: on_event::GuestIndices::new(&pre).ok(),
             webhook: on_webhook::GuestIndices::new(&pre).ok(),
         };
-        Self { pre, handlers }
+        let init = Init::of(pre.component());
+        Self { pre, handlers, init }
     }
 
     pub(super) fn handles(&self, on: On) -> bool {
@@ -65,8 +69,11 @@ impl Loaded {
     ///
     /// # Errors
     /// A trap while it starts, or a type that differs.
-    pub(super) async fn start(&self, store: &mut Store<Run>) -> wasmtime::Result<()> {
+    pub(super) async fn start(&self, store: &mut Store<Run>) -> wasmtime::Result<Answered> {
         let instance = self.pre.instantiate_async(&mut *store).await?;
+        if let Err(words) = self.begin(store, &instance).await? {
+            return Ok(Err(words));
+        }
         let Handlers { message, status, account, timer, event, webhook } = &self.handlers;
         message.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
         status.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
@@ -74,7 +81,19 @@ impl Loaded {
         timer.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
         event.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
         webhook.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
-        Ok(())
+        Ok(Ok(None))
+    }
+
+    /// Give an instance its program, where its component takes one.
+    async fn begin(
+        &self,
+        store: &mut Store<Run>,
+        instance: &Instance,
+    ) -> wasmtime::Result<Answered> {
+        match &self.init {
+            Some(init) => init.begin(store, instance).await,
+            None => Ok(Ok(None)),
+        }
     }
 
     /// Make an instance in this store and hand it the event that the store carries.
@@ -83,6 +102,9 @@ impl Loaded {
     /// A trap, or a handler that is not there.
     pub(super) async fn invoke(&self, store: &mut Store<Run>) -> wasmtime::Result<Answered> {
         let instance = self.pre.instantiate_async(&mut *store).await?;
+        if let Err(words) = self.begin(store, &instance).await? {
+            return Ok(Err(words));
+        }
         let call = Arc::clone(&store.data().call);
         let missing = || {
             wasmtime::format_err!(

@@ -233,6 +233,7 @@ pub use inspect::Inspection;
 pub use manifest::Grants;
 pub use prepare::{Nobody, Prepared};
 pub use runtime::Runtime;
+pub use wrap::Bare;
 
 pub mod cron;
 pub mod manifest;
@@ -252,10 +253,12 @@ mod logs;
 mod prepare;
 mod run;
 mod runtime;
+mod script;
 mod slice;
 mod state;
 mod turns;
 mod wasi;
+mod wrap;
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use super::artefact::Artefact;
 use super::invoke::Loaded;
 use super::manifest::{self, Grants, Manifest, On};
 use super::runtime::Runtime;
+use super::script;
 use super::{
     Call, Fault, Host, Input, Install, NewFile, PluginError, Refusal, StateEntry, Verdict,
 };
@@ -56,7 +57,8 @@ impl Runtime {
         Ok(Prepared { hash, manifest, manifest_toml, size })
     }
 
-    async fn load(&self, code: &[u8]) -> Result<Arc<Loaded>, PluginError> {
+    /// Compile and link.
+    pub(super) async fn load(&self, code: &[u8]) -> Result<Arc<Loaded>, PluginError> {
         let component = self.artefacts().compile(code.into()).await?;
         check_imports(&component)?;
         self.artefacts().link(&component).map(Arc::new)
@@ -83,31 +85,33 @@ impl Runtime {
         hash: &str,
         manifest: &Manifest,
     ) -> Result<(), PluginError> {
-        let install = Install {
-            id: String::new(),
-            team_id: String::new(),
-            plugin: manifest.id.clone(),
-            hash: hash.to_owned(),
-            generation: 0,
-            manifest: Arc::new(manifest.clone()),
-            config: Value::Object(serde_json::Map::new()),
-            grants: Grants::default(),
-            accounts: Vec::new(),
-        };
-        let call = Call {
-            install: Arc::new(install),
-            event: Arc::new(no_event()),
-            input: Input::Event,
-            attempt: 1,
-            host: Arc::new(Nobody),
-        };
-        match self.start(artefact, call).await.verdict {
-            Verdict::Failed(fault) if fault.class == FaultClass::Host => {
-                Err(PluginError::WitMismatch(fault.reason))
-            }
-            Verdict::Failed(fault) => Err(PluginError::DoesNotStart(fault)),
+        let carries = artefact.source.is_some();
+        match self.start(artefact, trial(manifest, hash)).await.verdict {
+            Verdict::Failed(fault) => Err(PluginError::of_start(fault, carries)),
             _ => Ok(()),
         }
+    }
+}
+
+/// A call that comes from nobody, of nothing that was installed.
+pub(super) fn trial(manifest: &Manifest, hash: &str) -> Call {
+    let install = Install {
+        id: String::new(),
+        team_id: String::new(),
+        plugin: manifest.id.clone(),
+        hash: hash.to_owned(),
+        generation: 0,
+        manifest: Arc::new(manifest.clone()),
+        config: Value::Object(serde_json::Map::new()),
+        grants: Grants::default(),
+        accounts: Vec::new(),
+    };
+    Call {
+        install: Arc::new(install),
+        event: Arc::new(no_event()),
+        input: Input::Event,
+        attempt: 1,
+        host: Arc::new(Nobody),
     }
 }
 
@@ -133,6 +137,7 @@ pub(super) fn check_imports(component: &Component) -> Result<(), PluginError> {
                 return Err(PluginError::WitVersion { found, speaks: CONTRACT });
             }
             "switchboard:plugin" => {}
+            "local:init" if name == script::LOADER => {}
             "wasi:cli" | "wasi:clocks" | "wasi:filesystem" | "wasi:http" | "wasi:io"
             | "wasi:random" | "wasi:sockets" => {
                 if !version.starts_with("0.2.") {

@@ -113,6 +113,12 @@ impl Runtime {
         self.perform(Task::Start, artefact, call, None).await
     }
 
+    /// Hand a call to a component that is not installed.
+    pub(super) async fn handle(&self, artefact: Artefact, call: Call) -> Outcome {
+        let _place = self.trying_out.acquire().await;
+        self.perform(Task::Handle, artefact, call, None).await
+    }
+
     async fn perform(
         &self,
         task: Task,
@@ -180,7 +186,7 @@ async fn to_end(
     let work = async {
         match task {
             Task::Handle => loaded.invoke(&mut store).await,
-            Task::Start => loaded.start(&mut store).await.map(|()| Ok(None)),
+            Task::Start => loaded.start(&mut store).await,
         }
     };
     // The epoch stops a guest that computes; only a timeout stops one that waits in the host.

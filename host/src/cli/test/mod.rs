@@ -19,6 +19,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
+use super::one_file;
 use super::plugin_file::{self, Plugin};
 use super::progress::Progress;
 use checks::Wrong;
@@ -33,8 +34,9 @@ const EXTENSION: &str = "chat";
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
 pub struct Args {
-    /// The plugin's folder; its transcripts are tests/*.chat
-    #[arg(default_value = ".")]
+    /// The plugin's folder; its transcripts are tests/*.chat. Or a bot in one file, with bot.chat or
+    /// tests/*.chat beside it
+    #[arg(default_value = ".", value_name = "DIR|FILE")]
     dir: PathBuf,
     /// Play these transcripts only: files, or parts of their names
     #[arg(value_name = "TRANSCRIPT")]
@@ -81,7 +83,19 @@ pub async fn run(args: Args) -> Result<()> {
 
 /// The transcripts to play, in order of their names.
 fn transcripts(args: &Args) -> Result<Vec<PathBuf>> {
-    let folder = args.dir.join(FOLDER);
+    let (base, own) = match one_file::is(&args.dir) {
+        true => {
+            let base = args.dir.parent().map(Path::to_owned).unwrap_or_default();
+            (base, Some(args.dir.with_extension(EXTENSION)))
+        }
+        false => (args.dir.clone(), None),
+    };
+    // A bot in one file has one of its name beside it, which is played alone.
+    let own = own.filter(|own| own.is_file() && args.only.is_empty());
+    if let Some(own) = own {
+        return Ok(vec![own]);
+    }
+    let folder = base.join(FOLDER);
     let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
         .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
         .unwrap_or_default();

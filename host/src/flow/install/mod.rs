@@ -17,7 +17,7 @@ pub use change::{
     delete_secret, remove, reorder, resume, set_accounts, set_config, set_grants, set_secret,
     suspend,
 };
-pub use publish::{Upload, activate, rollback, upload};
+pub use publish::{Upload, activate, open, rollback, upload};
 
 /// What the installer agrees to.
 #[derive(Clone, Debug, PartialEq)]
