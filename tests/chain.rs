@@ -69,4 +69,56 @@ both! {
         assert_eq!(heard, ["event chat.assigned", "event chat.assigned", "back", "second: echo back"]);
         server.finish().await;
     }
+
+    /// Three plugins that people use: who must hear STOP hears it first and even beside a human; who
+    /// calls a human ends the chain; the last answers what is left.
+    async fn three_plugins_share_a_chat(on: On) {
+        let server = Server::start(on).await;
+        for name in ["opt-out", "hand-over", "second"] {
+            server.install(name).await;
+        }
+        let told = async |text: &str| {
+            let before = server.heard("+15550101").await.len();
+            server.says("+15550101", text).await;
+            server.heard("+15550101").await.split_off(before)
+        };
+        assert_eq!(told("hi").await, ["second: hi"]);
+        assert_eq!(told("stop").await, ["You will not hear from us again. Write START to change your mind."]);
+        // The rules of sending hold for whoever answers.
+        assert_eq!(told("are you there?").await, Vec::<String>::new());
+        assert_eq!(told("start").await.len(), 1, "only the keeper answers");
+        assert_eq!(told("a human please").await, ["A colleague will answer you here shortly."]);
+        assert_eq!(told("hello?").await, Vec::<String>::new());
+        assert_eq!(told("stop").await.len(), 1, "the keeper hears it beside a human too");
+        assert_eq!(told("start").await.len(), 1);
+        let chats = server.client.get("/api/v1/chats").await.ok();
+        let chat = chats["chats"][0]["id"].as_str().expect("an id").to_owned();
+        assert_eq!(chats["chats"][0]["assignedTo"].is_null(), false);
+        server.client.delete(&format!("/api/v1/chats/{chat}/assignment")).await.ok();
+        server.drain().await;
+        assert_eq!(told("back again").await, ["second: back again"]);
+        // In another order the last comes first, and the keeper still ends what is behind it.
+        let order = json!({ "plugins": ["second", "opt-out", "hand-over"] });
+        server.client.put("/api/v1/plugins/order", order).await.ok();
+        let answers = told("stop").await;
+        assert_eq!((answers.len(), answers[0].as_str()), (2, "second: stop"), "{answers:?}");
+        server.finish().await;
+    }
+
+    /// Between a failing plugin and a suspended one the third goes on, and what waited comes later, to
+    /// its own plugin alone.
+    async fn a_suspended_plugin_holds_up_nobody_behind_it(on: On) {
+        let server = Server::start(on).await;
+        let first = server.install("probe").await;
+        server.install("hand-over").await;
+        server.install("second").await;
+        server.client.post(&format!("/api/v1/plugins/{first}/suspend"), json!({})).await.ok();
+        server.says("+15550101", "echo one").await;
+        server.says("+15550101", "echo two").await;
+        assert_eq!(server.heard("+15550101").await, ["second: echo one", "second: echo two"]);
+        server.client.post(&format!("/api/v1/plugins/{first}/resume"), json!({})).await.ok();
+        server.drain().await;
+        assert_eq!(server.heard("+15550101").await[2..], ["one", "two"]);
+        server.finish().await;
+    }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{plugin_file, provided};
+use crate::support::{plugin_file, provided, with_manifest};
 
 /// How long one line may take; a build of the whole SDK comes before some.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -172,6 +172,51 @@ fn the_transcripts_of_all_plugins_hold() {
     }
 }
 
+/// Each flow of the examples, by its own file.
+#[test]
+fn the_transcripts_of_all_flows_hold() {
+    let desk = Desk::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/flows");
+    let entries = std::fs::read_dir(&folder)
+        .expect("the examples")
+        .map(|entry| entry.expect("an entry").path());
+    let flows: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|it| it == "yaml")).collect();
+    assert_eq!(flows.len(), 5, "{flows:?}");
+    for flow in flows {
+        let told = desk.prints(&["test", flow.to_str().expect("a path")]);
+        assert!(told.contains(" 0 failed") && !told.contains("\n0 passed"), "{told}");
+    }
+}
+
+/// A flow's file is a plugin, wherever one is named.
+#[test]
+fn a_flow_is_checked_and_built_as_any_plugin() {
+    let desk = Desk::new();
+    let text = "flow: hello\nversion: 1.2.0\ntriggers:\n  - keyword: hi\nsteps:\n  - ask: { text: Name?, save: name }\n  - reply: 'Hello, {{ vars.name }}'\n";
+    std::fs::write(desk.path("hello.yaml"), text).expect("written");
+    let shown = desk.prints(&["check", "hello.yaml"]);
+    for words in ["hello 1.2.0", "send messages", "keep data", "it can be installed"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let built = desk.prints(&["build", "hello.yaml", "--json"]);
+    let built: Value = serde_json::from_str(&built).expect("JSON");
+    assert_eq!((&built["id"], &built["language"]), (&"hello".into(), &"flow".into()));
+    assert!(desk.path("hello.wasm").is_file());
+    let mut dev = desk.dev("hello.yaml");
+    dev.shows("hello 1.2.0 runs");
+    dev.types("hi");
+    dev.shows("bot: Name?");
+    desk.change("hello.yaml", "'Hello,", "'Welcome,");
+    dev.shows("swapped in");
+    dev.types("Ann");
+    dev.shows("bot: Welcome, Ann");
+    desk.change("hello.yaml", "  - reply", "  - rply");
+    dev.shows("line 7: steps[1].rply: unknown field");
+    dev.interrupt();
+    assert!(desk.fails(&["check", "hello.yaml"]).1.contains("hello.yaml: line 7"));
+}
+
 #[test]
 fn a_transcript_that_does_not_hold_says_where_and_what_came_instead() {
     let desk = Desk::new();
@@ -227,6 +272,99 @@ fn a_transcript_that_does_not_hold_says_where_and_what_came_instead() {
     let (shown, _) =
         desk.fails(&["test", "bot", "a.chat", "--plugin", probe.to_str().expect("a path")]);
     assert!(shown.contains("fault  exception: failed as asked"), "{shown}");
+}
+
+#[test]
+fn a_transcript_plays_several_plugins_in_the_order_of_the_chain() {
+    let desk = Desk::new();
+    std::fs::create_dir_all(desk.path("bot/tests")).expect("a folder");
+    let file = |name: &str| plugin_file(name).display().to_string();
+    let (keeper, second, probe) = (file("opt-out"), file("second"), file("probe"));
+    let play = |text: String| {
+        std::fs::write(desk.path("bot/tests/a.chat"), text).expect("written");
+        desk.run(&["test", "bot", "--plugin", &probe])
+    };
+    let talk = "customer: stop\nbot: You will not hear from us again. Write START to change your mind.\n\
+                customer: start\nbot: Welcome back! Write STOP at any time to hear no more from us.\n\
+                customer: echo hi\n";
+    let (well, shown, error) = play(format!(
+        "with {keeper}\nwith .\nwith {second}\n\n{talk}bot: hi\nbot: second: echo hi\n"
+    ));
+    assert!(well, "{shown}{error}");
+    // The one that is tested comes last where no line says otherwise.
+    let (well, shown, error) =
+        play(format!("with {keeper}\nwith {second}\n\n{talk}bot: second: echo hi\nbot: hi\n"));
+    assert!(well, "{shown}{error}");
+    let (well, shown, _) = play("with nowhere.wasm\ncustomer: echo hi\nbot: hi\n".to_owned());
+    assert!(!well && shown.contains("with nowhere.wasm"), "{shown}");
+    // What another one does wrong is told, with its name.
+    std::fs::write(
+        desk.path("bot/tests/a.chat"),
+        format!("with {probe}\ncustomer: fail\nbot: second: fail\n"),
+    )
+    .expect("written");
+    let (shown, _) = desk.fails(&["test", "bot", "--plugin", &second]);
+    assert!(shown.contains("fault  exception: probe: failed as asked"), "{shown}");
+}
+
+#[test]
+fn a_transcript_signs_webhooks_and_fires_by_hand() {
+    let desk = Desk::new();
+    std::fs::create_dir_all(desk.path("bot/tests")).expect("a folder");
+    let old = "[[routes]]\npath = \"/queued\"";
+    let route = |path: &str, style: &str| {
+        format!(
+            "[[routes]]\npath = \"/{path}\"\nmode = \"sync\"\nverify = {{ style = \"{style}\", secret = \"hook\" }}\n\n"
+        )
+    };
+    let routes = route("github", "github") + &route("standard", "standard-webhooks");
+    let schedule = "[secrets.hook]\n\n[[schedules]]\nname = \"daily\"\ncron = \"0 9 * * *\"\npayload = \"tea\"\n\n";
+    let wasm = with_manifest("probe", old, &format!("{schedule}{routes}{old}"));
+    std::fs::write(desk.path("probe.wasm"), wasm).expect("written");
+    let text = "webhook POST /github hello\n  X-Hub-Signature-256: sha256=00\nreply 503 matches: .*hook.*\n\
+                secret hook = whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n\
+                webhook POST /github hello\n  X-Hub-Signature-256: sha256=00\nreply 401 matches: .*invalid_signature.*\n\
+                webhook POST /github hello\nreply 200: POST /github call 1: hello\n\
+                webhook POST /standard +15550100001=hi\nreply 200 matches: .*call 2.*\nbot: hi\n\
+                fire schedule daily\nlogs timer daily tea\n\
+                fire timer nudge now\nlogs timer nudge now\n\
+                fire event order.placed {\"id\": 7}\nlogs event order.placed\nemits order.placed {\"id\": 7}\n";
+    std::fs::write(desk.path("bot/tests/a.chat"), text).expect("written");
+    desk.prints(&["test", "bot", "--plugin", "probe.wasm"]);
+}
+
+#[test]
+fn an_event_is_fired_from_the_terminal() {
+    let desk = Desk::new();
+    let mut demo = desk.program(&["demo", "--port", "0", "--json"]);
+    let mut child = demo.stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("its line");
+    let ready: Value = serde_json::from_str(&line).expect("JSON");
+    let text = |name: &str| ready[name].as_str().expect("a text");
+    let service = ["--url", text("url"), "--key", text("api_key")];
+    let probe = plugin_file("probe").display().to_string();
+    desk.prints(&[&["deploy", &probe, "--grant-all"], &service[..]].concat());
+    let fire = |command: &[&str], shot: &[&str]| [command, &service[..], shot].concat();
+    let fired = desk.prints(&fire(&["fire"], &["probe", "timer", "nudge", "now"]));
+    assert!(fired.starts_with("evt_"), "{fired}");
+    let call = ["probe", "--wait", "60", "webhook", "/sync", "hello", "--header", "X-A: b"];
+    let shown = desk.prints(&fire(&["plugin", "fire"], &call));
+    for words in
+        ["fired by hand", "reply 200\tPOST /sync call 1: hello", "done: set_state 1", "done\tevt_"]
+    {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let event = ["probe", "--json", "--wait", "60", "event", "order.placed", "{\"id\": 7}"];
+    let outcome: Value =
+        serde_json::from_str(&desk.prints(&fire(&["fire"], &event))).expect("JSON");
+    assert_eq!((&outcome["state"], &outcome["type"]), (&"done".into(), &"order.placed".into()));
+    assert!(
+        desk.fails(&fire(&["fire"], &["probe", "schedule", "daily"])).1.contains("no schedules")
+    );
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
+    assert!(child.wait().expect("gone").success());
 }
 
 #[test]

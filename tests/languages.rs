@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
+use reqwest::Method;
+use serde_json::{Value, json};
 use switchboard::plugin::manifest::embed;
 
 use crate::support::{On, Receiver, Server, provided};
@@ -34,7 +35,8 @@ const PYTHON: Language = Language {
     catches: true,
     told: &["ZeroDivisionError", "bot.py", "in crash", "return 1 / customers"],
 };
-const C: Language = Language { name: "c", catches: false, told: &[] };
+const C: Language =
+    Language { name: "c", catches: false, told: &["an order has a total", "bot.c", "crash"] };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rust() {
@@ -83,6 +85,39 @@ fn a_new_project_in_each_language_holds_its_transcript() {
     }
 }
 
+/// A plugin in JavaScript between two in Rust: who ends the chain ends it for both languages.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_speaks_two_languages() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (plugin, manifest) = build(&example("counter", JAVASCRIPT.name), folder.path());
+    let server = Server::start(On::Sqlite).await;
+    server.install("opt-out").await;
+    server.install("hand-over").await;
+    let counter = server.install_bytes(embed(&plugin, &manifest).expect("embedded")).await;
+    server.install("second").await;
+    let told = async |text: &str| {
+        let before = server.heard(ANN).await.len();
+        server.says(ANN, text).await;
+        server.advance(3_000).await;
+        server.heard(ANN).await.split_off(before)
+    };
+    assert_eq!(told("count").await, ["1", "second: count"]);
+    assert_eq!(told("stop").await.len(), 1, "only the keeper answers");
+    assert_eq!(told("start").await.len(), 1);
+    assert_eq!(told("a human please").await, ["A colleague will answer you here shortly."]);
+    assert_eq!(told("count").await, Vec::<String>::new());
+    // An hour of silence brings the plugins back.
+    server.advance(3_600_000).await;
+    assert_eq!(told("count").await, ["2", "second: count"]);
+    let path = format!("/api/v1/plugins/{counter}/suspend");
+    server.client.post(&path, serde_json::json!({})).await.ok();
+    assert_eq!(told("count").await, ["second: count"]);
+    server.client.post(&path.replace("suspend", "resume"), serde_json::json!({})).await.ok();
+    server.advance(3_000).await;
+    assert_eq!(told("count").await, ["4", "second: count"]);
+    server.finish().await;
+}
+
 /// The whole conversation.
 async fn converse(language: &Language) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -104,6 +139,8 @@ pub async fn hold(language: &Language, plugin: &[u8], manifest: &str, receiver: 
     settings_and_timers(&server, &install).await;
     time_and_chance(&server).await;
     refused_and_allowed(&server, receiver).await;
+    files(&server).await;
+    webhooks(&server, &install).await;
     let logs = server.client.get(&format!("/api/v1/plugins/{install}/logs?limit=1000")).await.ok();
     assert!(logs.to_string().contains("counted 2"), "{logs}");
     failures(&server, &install, language).await;
@@ -135,6 +172,30 @@ async fn time_and_chance(server: &Server) {
     chances.sort();
     chances.dedup();
     assert_eq!(chances.len(), 3, "every instance has another: {chances:?}");
+}
+
+/// A customer's picture comes back as another file.
+async fn files(server: &Server) {
+    let png = "data:image/png;base64,iVBORw0KGgo=";
+    let body = json!({ "from": ANN, "type": "image", "image": { "url": png } });
+    let path = format!("/sandbox/accounts/{}/incoming", server.account);
+    server.client.post(&path, body).await.ok();
+    server.drain().await;
+    server.advance(1_500).await;
+    assert_eq!(last(server, ANN).await, "image/png, 8 bytes");
+}
+
+/// A reply has its status, its headers and its bytes, whatever they are.
+async fn webhooks(server: &Server, install: &str) {
+    let body: Vec<u8> = (0..=255).collect();
+    let request = server.client.request(Method::POST, &format!("/x/{install}/mirror"));
+    let request = request.header("content-type", "application/x-mirror").body(body.clone());
+    let answer = request.send().await.expect("an answer");
+    assert_eq!(answer.status().as_u16(), 201);
+    assert_eq!(answer.headers()["content-type"], "application/x-mirror");
+    assert_eq!(answer.headers()["x-length"], "256");
+    let back: Vec<u8> = body.into_iter().rev().collect();
+    assert_eq!(answer.bytes().await.expect("a body"), back);
 }
 
 /// A request to a host that was granted, to one that was not, and a call that needs a permission.

@@ -194,6 +194,14 @@ impl Server {
         row.get("found")
     }
 
+    /// How many rows a table has.
+    pub async fn count(&self, table: &str) -> i64 {
+        let sql = format!("SELECT COUNT(*) AS found FROM {table}");
+        let mut conn = self.house().store.read().await.expect("a connection");
+        let row = conn.fetch_one(sqlx::AssertSqlSafe(sql)).await.expect("a row");
+        row.get("found")
+    }
+
     /// The team's events of one kind, oldest first.
     pub async fn events(&self, kind: &str) -> Vec<Value> {
         let all = self.client.get("/api/v1/events?limit=200").await.ok();

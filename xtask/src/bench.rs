@@ -8,6 +8,9 @@ use clap::Args;
 
 use crate::{build, steps};
 
+const RUNS: [&str; 8] =
+    ["flood", "memory", "installs", "swap", "languages", "lists", "pending", "notices"];
+
 #[derive(Args)]
 pub struct Bench {
     /// Messages of the end-to-end run.
@@ -16,7 +19,7 @@ pub struct Bench {
     /// Messages stored, and then as many pending, for what must not depend on how many there are.
     #[arg(long, default_value_t = 1_000_000)]
     stored: usize,
-    /// One run: flood, memory, lists, pending or notices.
+    /// One run: flood, memory, installs, swap, languages, lists, pending or notices.
     #[arg(long)]
     only: Option<String>,
 }
@@ -33,12 +36,15 @@ impl Bench {
 
         let plugins = root.join("target/plugins");
         let examples = root.join("target/debug/examples");
-        for run in ["flood", "memory", "lists", "pending", "notices"] {
+        for run in RUNS {
             if self.only.as_deref().is_some_and(|only| only != run) {
                 continue;
             }
             let mut host = Command::new(examples.join("bench"));
             host.arg(run).env("SWITCHBOARD_TEST_PLUGINS", &plugins);
+            host.env("SWITCHBOARD", root.join("target/debug/switchboard"));
+            host.env("SWITCHBOARD_EXAMPLES", root.join("examples"));
+            host.env("SWITCHBOARD_TOOLS", root.join("target/languages"));
             host.env("SWITCHBOARD_BENCH_MESSAGES", self.messages.to_string());
             steps::run(host.env("SWITCHBOARD_BENCH_STORED", self.stored.to_string()))?;
         }

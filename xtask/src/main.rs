@@ -1,10 +1,11 @@
-//! The project's own commands: `cargo xtask demo | test | bench | guests | bindings | engine`.
+//! The project's own commands: `cargo xtask demo | test | bench | guests | bindings | engine | freeze`.
 
 mod bench;
 mod bindings;
 mod build;
 mod demo;
 mod engine;
+mod freeze;
 mod guests;
 mod languages;
 mod packages;
@@ -39,6 +40,12 @@ enum Command {
     Bindings,
     /// Make the components of bots in one file anew, after a change of wit/.
     Engine(engine::Engine),
+    /// Copy the contract into wit/frozen, where what was published never changes.
+    Freeze {
+        /// Replace a copy whose version was not published yet.
+        #[arg(long)]
+        again: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -49,6 +56,7 @@ fn main() -> ExitCode {
         Command::Bench(bench) => bench.run(&root),
         Command::Bindings => bindings::generate(&root),
         Command::Engine(engine) => engine::make(&root, &engine),
+        Command::Freeze { again } => freeze::copy(&root, again),
         Command::Guests => build::everything(&root).map(|_| ()),
     };
     match done {

@@ -9,7 +9,19 @@ use crate::postgres::Postgres;
 use crate::{build, languages, packages, python, steps};
 
 /// What `--fast` leaves out.
-const SLOW: [&str; 5] = ["crash::", "phone::", "fuzz::", "in_a_browser", "languages::"];
+const SLOW: [&str; 8] = [
+    "crash::",
+    "phone::",
+    "fuzz::",
+    "in_a_browser",
+    "languages::",
+    "builds::",
+    "reference::the_examples",
+    "in_javascript_of_the_frozen",
+];
+
+/// Those that need the tools of the languages.
+const LANGUAGES: [&str; 4] = ["languages::", "builds::", "reference::the_examples", "contract::"];
 
 #[derive(Args)]
 pub struct Test {
@@ -30,7 +42,7 @@ impl Test {
         cargo.args(["test", "--workspace", "--no-fail-fast"]);
         cargo.env("SWITCHBOARD_TEST_POSTGRES", &postgres.url);
         cargo.env("SWITCHBOARD_TEST_PYTHON", python);
-        if self.wants("languages::") {
+        if LANGUAGES.iter().any(|name| self.wants(name)) {
             cargo.env("SWITCHBOARD_TEST_TOOLS", languages::install(root, &switchboard)?);
         }
         cargo.env("SWITCHBOARD_TEST_PLUGINS", root.join("target/plugins"));

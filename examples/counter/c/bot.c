@@ -1,5 +1,6 @@
-/* Counts, reminds, asks another service, and fails when it is told to. */
+/* Counts, reminds, copies files, asks another service, and fails when it is told to. */
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <switchboard.h>
@@ -39,8 +40,23 @@ static const char *order(const char *url) {
     return sb_format("%d %s", answer.status, answer.body);
 }
 
+static sb_failure copy(const sb_message *event) {
+    const char *about = sb_media_describe(event->file), *bytes, *kept;
+    size_t length;
+    SB_TRY(about);
+    SB_TRY(bytes = sb_media_read(event->file, 0, 1 << 20, &length));
+    const char *type = sb_json(about, "mimeType"), *size = sb_json(about, "size");
+    SB_TRY(kept = sb_media_keep(type, "copy.png", bytes, length));
+    SB_TRY(sb_send_image(event->chat, kept, sb_format("%s, %s bytes", type, size), NULL));
+    return SB_OK;
+}
+
+static void crash(const char *total) { assert(total && "an order has a total"); }
+
 sb_failure on_message(const sb_message *event) {
     const char *text = event->text, *answer, *rest;
+    if (event->file)
+        return copy(event);
     if (!strcmp(text, "count"))
         answer = counted();
     else if ((rest = after(text, "remind me ")))
@@ -58,10 +74,11 @@ sb_failure on_message(const sb_message *event) {
         answer = sb_contact_tag(event->contact, "regular", "") ? "tagged" : sb_error();
     else if (!strcmp(text, "fail"))
         return "no such order";
-    else if (!strcmp(text, "crash"))
-        abort();
-    else
+    else {
+        if (!strcmp(text, "crash"))
+            crash(NULL);
         answer = sb_format("You said: %s", text);
+    }
     SB_TRY(answer);
     SB_TRY(sb_reply(event->chat, answer));
     return SB_OK;
@@ -69,5 +86,16 @@ sb_failure on_message(const sb_message *event) {
 
 sb_failure on_timer(const sb_timer *timer) {
     SB_TRY(sb_reply(timer->chat, sb_format("Reminder: %s", timer->payload)));
+    return SB_OK;
+}
+
+/* A webhook is answered with what it brought, back to front. */
+sb_failure on_webhook(const sb_webhook *request, sb_webhook_reply *reply) {
+    char *body = sb_alloc(request->body_length);
+    for (size_t i = 0; i < request->body_length; i++)
+        body[i] = request->body[request->body_length - 1 - i];
+    sb_pair *length = sb_alloc(sizeof *length);
+    *length = (sb_pair){"x-length", sb_format("%zu", request->body_length)};
+    *reply = (sb_webhook_reply){201, sb_header(request, "content-type"), body, request->body_length, length, 1};
     return SB_OK;
 }

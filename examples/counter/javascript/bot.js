@@ -1,8 +1,9 @@
-// Counts, reminds, asks another service, and fails when it is told to.
+// Counts, reminds, copies files, asks another service, and fails when it is told to.
 
-import { config, contacts, http, log, reply, state, timers } from "switchboard-sdk";
+import { config, contacts, http, log, media, messaging, reply, state, timers } from "switchboard-sdk";
 
 export function onMessage(event) {
+  if (event.file) return void copy(event);
   const [word, ...rest] = event.text.split(" ");
   switch (word) {
     case "count": {
@@ -36,6 +37,18 @@ export function onMessage(event) {
 
 export function onTimer(timer) {
   reply(timer, `Reminder: ${timer.payload}`);
+}
+
+// A webhook is answered with what it brought, back to front.
+export function onWebhook(request) {
+  const headers = { "content-type": request.header("content-type"), "x-length": request.body.length };
+  return { status: 201, headers, body: request.body.toReversed() };
+}
+
+function copy(event) {
+  const { mimeType, size } = media.describe(event.file);
+  const kept = media.keep(mimeType, "copy.png", media.whole(event.file));
+  messaging.image(event, kept, { caption: `${mimeType}, ${size} bytes` });
 }
 
 // What plugin.toml does not ask for is refused; the error names the line to add.

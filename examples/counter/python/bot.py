@@ -1,4 +1,4 @@
-"""Counts, reminds, asks another service, and fails when it is told to."""
+"""Counts, reminds, copies files, asks another service, and fails when it is told to."""
 
 import logging
 import random
@@ -9,11 +9,16 @@ from switchboard import (
     Message,
     SwitchboardError,
     Timer,
+    Webhook,
+    WebhookReply,
     config,
     contacts,
     http,
+    media,
+    messaging,
     on_message,
     on_timer,
+    on_webhook,
     reply,
     state,
     timers,
@@ -22,6 +27,8 @@ from switchboard import (
 
 @on_message
 def answer(event: Message) -> None:
+    if event.file:
+        return copy(event, event.file)
     word, _, rest = event.text.partition(" ")
     match word:
         case "count":
@@ -54,6 +61,19 @@ def answer(event: Message) -> None:
 @on_timer
 def remind(timer: Timer) -> None:
     reply(timer, f"Reminder: {timer.payload}")
+
+
+@on_webhook
+def mirror(request: Webhook) -> WebhookReply:
+    """A webhook is answered with what it brought, back to front."""
+    headers = {"content-type": request.header("content-type") or "", "x-length": str(len(request.body))}
+    return WebhookReply(201, headers, request.body[::-1])
+
+
+def copy(event: Message, file: str) -> None:
+    about = media.describe(file)
+    kept = media.keep(about.mime_type, "copy.png", media.whole(file))
+    messaging.image(event, kept, f"{about.mime_type}, {about.size} bytes")
 
 
 def refused(event: Message) -> None:

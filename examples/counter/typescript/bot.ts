@@ -1,11 +1,15 @@
-// Counts, reminds, asks another service, and fails when it is told to.
+// Counts, reminds, copies files, asks another service, and fails when it is told to.
 
 import {
   type Message,
   type Timer,
+  type Webhook,
+  type WebhookReply,
   config,
   contacts,
   log,
+  media,
+  messaging,
   reply,
   state,
   SwitchboardError,
@@ -19,6 +23,7 @@ interface Settings {
 }
 
 export function onMessage(event: Message): void {
+  if (event.file) return copy(event, event.file);
   const { greeting, minutes } = config<Settings>();
   const [word, ...rest] = event.text.split(" ");
   const commands: Record<string, () => string> = {
@@ -42,6 +47,19 @@ export function onMessage(event: Message): void {
 
 export function onTimer(timer: Timer): void {
   reply(timer, `Reminder: ${timer.payload}`);
+}
+
+// A webhook is answered with what it brought, back to front.
+export function onWebhook(request: Webhook): WebhookReply {
+  const type = request.header("content-type") ?? "application/octet-stream";
+  const headers = { "content-type": type, "x-length": `${request.body.length}` };
+  return { status: 201, headers, body: request.body.slice().reverse() };
+}
+
+function copy(event: Message, file: string): void {
+  const { mimeType, size } = media.describe(file);
+  const kept = media.keep(mimeType, "copy.png", media.whole(file));
+  messaging.image(event, kept, { caption: `${mimeType}, ${size} bytes` });
 }
 
 function counted(): string {

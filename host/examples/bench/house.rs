@@ -1,12 +1,13 @@
 //! A host to measure, with teams, accounts and bots.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use switchboard::channel::sandbox::Incoming;
 use switchboard::clock::Clock;
 use switchboard::config::Config;
-use switchboard::flow::install::{Consent, Upload, upload};
+use switchboard::flow::install::{Actor, Consent, Upload, upload};
 use switchboard::model::{Account, AccountState, ChannelType, Content};
 use switchboard::store::{account, team};
 use switchboard::{App, Running};
@@ -29,6 +30,11 @@ pub struct Flood {
 impl Bench {
     pub async fn start(wasm: &[u8], clock: Clock) -> Result<Self> {
         let (running, folder) = host(clock).await?;
+        Self::on(running, wasm, folder).await
+    }
+
+    /// The same on a host that runs in this folder.
+    pub async fn on(running: Running, wasm: &[u8], folder: tempfile::TempDir) -> Result<Self> {
         let (team, account) = tenant(&running, wasm, 0).await?;
         Ok(Self { running, team, account, _folder: folder })
     }
@@ -122,12 +128,18 @@ impl Bench {
 /// A host on a new folder, without rate limits; its notices may go to this machine.
 pub async fn host(clock: Clock) -> Result<(Running, tempfile::TempDir)> {
     let folder = tempfile::tempdir()?;
-    let mut config = Config { data: folder.path().to_owned(), ..Config::default() };
+    let config = config(folder.path())?;
+    Ok((App::start(config, clock).await?, folder))
+}
+
+/// The settings of such a host.
+pub fn config(folder: &Path) -> Result<Config> {
+    let mut config = Config { data: folder.to_owned(), ..Config::default() };
     config.server.listen = "127.0.0.1:0".to_owned();
     config.limits.requests_per_minute = 0;
     config.limits.messages_per_day = 0;
     config.notify.allow = vec!["127.0.0.0/8".parse()?];
-    Ok((App::start(config, clock).await?, folder))
+    Ok(config)
 }
 
 /// A team with an open account and the bot; gives the ids of both.
@@ -143,14 +155,19 @@ pub async fn tenant(running: &Running, wasm: &[u8], number: usize) -> Result<(St
     team::insert(&mut tx, &team_id, "bench", now).await?;
     account::insert(&mut tx, &account).await?;
     house.commit(tx).await?;
-    let plugin =
-        Upload { bytes: wasm.to_vec(), consent: Consent::All, accounts: None, config: None };
-    upload(house, &team_id, plugin).await?;
+    installed(running, &team_id, wasm.to_vec()).await?;
     house.registry.team(&house.store, &team_id).await?;
     Ok((team_id, account.id))
 }
 
-fn incoming(chat: usize, text: &str) -> Incoming {
+/// Install a plugin, or upgrade it.
+pub async fn installed(running: &Running, team_id: &str, bytes: Vec<u8>) -> Result<()> {
+    let plugin = Upload { bytes, consent: Consent::All, accounts: None, config: None };
+    upload(&running.house, &Actor::new(team_id, Actor::COMMAND), plugin).await?;
+    Ok(())
+}
+
+pub fn incoming(chat: usize, text: &str) -> Incoming {
     Incoming {
         aliases: Vec::new(),
         from: format!("+1666{chat:07}"),

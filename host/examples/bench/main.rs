@@ -1,15 +1,18 @@
 //! A whole host under load, in one process; each run is bounded in count and prints its lines of one
 //! table.
 //!
-//! `SWITCHBOARD_TEST_PLUGINS=target/plugins bench flood|memory|lists|pending|notices`
+//! `SWITCHBOARD_TEST_PLUGINS=target/plugins bench flood|memory|installs|swap|languages|lists|pending|notices`
 //! (`cargo xtask bench` runs them all, each in a process of its own)
 
 mod flood;
 mod house;
+mod installs;
+mod languages;
 mod lists;
 mod memory;
 mod notices;
 mod pending;
+mod swap;
 
 use std::path::Path;
 use std::time::Duration;
@@ -23,10 +26,15 @@ async fn main() -> Result<()> {
     match std::env::args().nth(1).as_deref() {
         Some("flood") => flood::run(&echo, count("SWITCHBOARD_BENCH_MESSAGES", 20_000)?).await,
         Some("memory") => memory::run(&echo).await,
+        Some("installs") => installs::run(&echo).await,
+        Some("swap") => swap::run(&echo).await,
+        Some("languages") => languages::run().await,
         Some("lists") => lists::run(&echo, count("SWITCHBOARD_BENCH_STORED", 1_000_000)?).await,
         Some("pending") => pending::run(&echo, count("SWITCHBOARD_BENCH_STORED", 1_000_000)?).await,
         Some("notices") => notices::run(&echo, 20_000).await,
-        other => bail!("{other:?} is none of flood, memory, lists, pending, notices"),
+        other => bail!(
+            "{other:?} is none of flood, memory, installs, swap, languages, lists, pending, notices"
+        ),
     }
 }
 

@@ -33,7 +33,7 @@ pub async fn run(wasm: &[u8]) -> Result<()> {
 }
 
 /// This process's resident memory, in bytes (Linux).
-fn resident() -> Result<f64> {
+pub fn resident() -> Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
     let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;

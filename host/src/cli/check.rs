@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
+use super::called;
 use super::paint::Paint;
 use super::plugin_file;
 use super::progress::Progress;
@@ -31,7 +32,8 @@ pub async fn run(args: Args) -> Result<()> {
     drop(building);
     let data = tempfile::tempdir().context("no temporary folder")?;
     let config = Config { data: data.path().to_owned(), ..Config::default() };
-    let seen = Runtime::new(&config, Clock::system())?.inspect(bytes).await;
+    let mut seen = Runtime::new(&config, Clock::system())?.inspect(bytes).await;
+    seen.called = called::of_folder(&args.plugin);
     if args.json {
         println!("{}", as_json(&seen));
     } else {
@@ -130,16 +132,29 @@ fn receives(manifest: &Manifest) -> Vec<String> {
         On::Webhook => "webhooks",
     };
     let filtered = |subscription: &crate::plugin::manifest::Subscription| {
-        let mut line = words(subscription.on).to_owned();
-        if !subscription.types.is_empty() {
-            line.push_str(&format!(" ({})", subscription.types.join(", ")));
-        }
-        line
+        let channels = subscription.channels.iter().map(|channel| format!("on {channel}"));
+        let first = match subscription.first {
+            Some(true) => Some("first ever"),
+            Some(false) => Some("not the first"),
+            None => None,
+        };
+        let only: Vec<String> = subscription
+            .types
+            .iter()
+            .cloned()
+            .chain(first.map(str::to_owned))
+            .chain(channels)
+            .collect();
+        let only = if only.is_empty() { String::new() } else { format!(" ({})", only.join(", ")) };
+        format!("{}{only}", words(subscription.on))
     };
     let events = manifest.events.iter().map(filtered);
     let schedules =
         manifest.schedules.iter().map(|it| format!("its schedule {} ({})", it.name, it.cron));
-    let routes = manifest.routes.iter().map(|it| format!("calls of /x/<install>{}", it.path));
+    let routes = manifest.routes.iter().map(|it| {
+        let signed = it.verify.as_ref().map(|verify| format!(", signed with {}", verify.secret));
+        format!("calls of /x/<install>{}{}", it.path, signed.unwrap_or_default())
+    });
     events.chain(schedules).chain(routes).collect()
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{serve, setup, telemetry};
 use crate::clock::Clock;
 use crate::flow::House;
-use crate::flow::install::{Consent, Upload, upload};
+use crate::flow::install::{Actor, Consent, Upload, upload};
 use crate::{App, Running};
 
 #[derive(Clone, Debug, clap::Args)]
@@ -50,8 +50,8 @@ async fn begin(running: &Running, plugins: &[PathBuf]) -> anyhow::Result<setup::
 
 async fn install(house: &House, team_id: &str, path: &PathBuf) -> anyhow::Result<()> {
     let bytes = tokio::fs::read(path).await?;
-    upload(house, team_id, Upload { bytes, consent: Consent::All, accounts: None, config: None })
-        .await?;
+    let new = Upload { bytes, consent: Consent::All, accounts: None, config: None };
+    upload(house, &Actor::new(team_id, Actor::COMMAND), new).await?;
     Ok(())
 }
 

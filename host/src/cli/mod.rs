@@ -4,12 +4,15 @@ mod account;
 mod api;
 mod build;
 mod call;
+mod called;
 mod check;
 mod compiled;
 mod config;
 mod demo;
 mod deploy;
 mod dev;
+mod fire;
+mod flow_file;
 mod key;
 mod message;
 mod new;
@@ -17,6 +20,7 @@ mod one_file;
 mod paint;
 mod plugin;
 mod plugin_file;
+mod plugin_versions;
 mod progress;
 mod serve;
 mod settings;
@@ -81,6 +85,8 @@ enum Command {
     Test(test::Args),
     /// Build a plugin and make it the version that runs on a service
     Deploy(deploy::Args),
+    /// Hand an event to a plugin on a running service: a schedule, a timer, a webhook call
+    Fire(fire::Args),
 }
 
 /// Run the command; a failure is one line on stderr and exit code 1.
@@ -100,9 +106,10 @@ pub fn main() -> ExitCode {
         Some(Command::Message(args)) => block_on(message::run(args)),
         Some(Command::Plugin(args)) => block_on(plugin::run(args)),
         Some(Command::Api(args)) => block_on(call::run(args)),
-        Some(Command::Build(args)) => block_on(build::run(args)),
+        Some(Command::Build(args)) => build::run(&args),
         Some(Command::New(args)) => new::run(&args),
         Some(Command::Deploy(args)) => block_on(deploy::run(args)),
+        Some(Command::Fire(args)) => block_on(fire::run(args)),
         Some(Command::Dev(args)) => block_on(dev::run(args)),
         Some(Command::Check(args)) => block_on(check::run(args)),
         Some(Command::Test(args)) => block_on(test::run(args)),
@@ -116,7 +123,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 

@@ -26,5 +26,5 @@ pub async fn wrap(path: &Path) -> Result<Vec<u8>> {
     let data = tempfile::tempdir().context("no temporary folder")?;
     compiled::share(data.path());
     let config = Config { data: data.path().to_owned(), ..Config::default() };
-    Ok(Runtime::new(&config, Clock::system())?.wrap(name, text).await?)
+    Ok(Runtime::new(&config, Clock::system())?.wrap_script(name, text).await?)
 }

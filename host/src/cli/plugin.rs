@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::api::{Api, Connection};
-use super::plugin_file;
+use super::{fire, plugin_file, plugin_versions};
 
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
@@ -42,6 +42,8 @@ enum Command {
     },
     /// Run the version before this one
     Rollback { plugin: String },
+    #[command(flatten)]
+    Versions(plugin_versions::Command),
     /// Events that could not be handled, of all plugins or one
     Dead { plugin: Option<String> },
     /// Hand a dead letter (or, with --all, all of a plugin) to the plugin once more
@@ -51,6 +53,8 @@ enum Command {
         #[arg(long)]
         all: bool,
     },
+    /// Hand an event to a plugin: a schedule, a timer, a webhook call (as `switchboard fire`)
+    Fire(fire::Shot),
 }
 
 /// What is agreed to when a plugin is installed.
@@ -62,6 +66,12 @@ pub struct Terms {
     /// Serve these accounts only
     #[arg(long, value_name = "ID")]
     account: Vec<String>,
+}
+
+impl Terms {
+    pub fn grant_all(&self) -> bool {
+        self.grant_all
+    }
 }
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
@@ -85,12 +95,14 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             let now = api.call(Method::POST, &format!("plugins/{plugin}/rollback"), None).await?;
             println!("{}", line(&now, &["plugin", "version"]));
         }
+        Command::Versions(command) => plugin_versions::run(&api, command).await?,
         Command::Dead { plugin } => {
             let filter = plugin.map(|plugin| format!("?plugin={plugin}")).unwrap_or_default();
             for letter in list(&api.get(&format!("dead-letters{filter}")).await?, "deadLetters") {
                 println!("{}", line(letter, &["id", "createdAt", "plugin", "fault", "reason"]));
             }
         }
+        Command::Fire(shot) => fire::fire(&api, shot, false).await?,
         Command::Replay { id, all } => {
             let path = if all {
                 format!("plugins/{id}/replay")

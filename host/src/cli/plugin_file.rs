@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::one_file;
+use super::{flow_file, one_file};
 use crate::plugin::manifest::{Manifest, extract};
 
 /// A built plugin.
@@ -30,6 +30,9 @@ pub async fn bytes(path: &Path) -> Result<Vec<u8>> {
     }
     if one_file::is(path) {
         return one_file::wrap(path).await;
+    }
+    if flow_file::is_flow(path) {
+        return flow_file::bytes(path).await;
     }
     build(path).await
 }

@@ -12,14 +12,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::House;
 use super::batch::Batcher;
 use super::effect::{Conclusion, Settled, Settlement, Settler};
-use super::media;
 use super::reads::Reads;
 use super::registry::{Active, Team};
 use super::timers::Fire;
-use crate::model::{Chat, Event, FaultClass, JobKind, Message};
+use super::{House, input, media};
+use crate::model::{Chat, Event, FaultClass, JobKind};
 use crate::plugin::manifest::On;
 use crate::plugin::{Call, Fault, Input, Outcome, Usage, Verdict};
 use crate::store::job::{Job, Wanted};
@@ -213,7 +212,7 @@ impl Dispatcher {
             event: event.clone(),
             input,
             attempt: u32::try_from(attempt).unwrap_or(u32::MAX),
-            host: Arc::new(Reads(self.house.clone())),
+            host: Arc::new(Reads::new(self.house.clone())),
         }
     }
 
@@ -241,19 +240,7 @@ impl Dispatcher {
         job: &Job,
     ) -> anyhow::Result<Option<Input>> {
         Ok(Some(match On::of(&event.kind) {
-            On::Message => {
-                Input::Message(Box::new(serde_json::from_value::<Message>(event.data.clone())?))
-            }
-            On::Status => Input::Status,
-            On::Account => Input::Account,
-            On::Event => Input::Event,
-            On::Webhook => webhook(event),
-            // The timer of a dead letter is long gone; what it said stands in the event.
-            On::Timer if job.stage == job::REPLAY => {
-                let text = |name: &str| event.data[name].as_str().unwrap_or_default().to_owned();
-                Input::Timer { name: text("name"), payload: text("payload") }
-            }
-            On::Timer => {
+            On::Timer if job.stage != job::REPLAY && !event.data["timer"].is_null() => {
                 let fire: Fire = serde_json::from_value(event.data["timer"].clone())?;
                 let mut conn = self.house.store.read().await?;
                 let timer =
@@ -263,6 +250,8 @@ impl Dispatcher {
                 };
                 Input::Timer { name: timer.spec.name, payload: timer.spec.payload }
             }
+            // The timer of a dead letter is long gone; what it said stands in the event.
+            _ => input::of(event)?,
         }))
     }
 }
@@ -284,15 +273,6 @@ fn target<'a>(task: &'a Task, event: &Event) -> Option<&'a Active> {
     } else {
         task.team.next(event, task.job.step)
     }
-}
-
-fn webhook(event: &Event) -> Input {
-    use base64::Engine as _;
-    let text = |name: &str| event.data[name].as_str().unwrap_or_default().to_owned();
-    let body =
-        base64::engine::general_purpose::STANDARD.decode(text("body_base64")).unwrap_or_default();
-    let headers = serde_json::from_value(event.data["headers"].clone()).unwrap_or_default();
-    Input::Webhook { method: text("method"), path: text("path"), headers, body }
 }
 
 /// The settlement of a call whose own settlement failed: as a call that failed.

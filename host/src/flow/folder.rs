@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::House;
-use super::install::{Consent, Upload, open, upload};
+use super::install::{Actor, Consent, Upload, open, upload};
 use crate::plugin::Bare;
 use crate::store::team;
 
@@ -129,7 +129,7 @@ async fn install(house: &House, path: &Path) -> bool {
     let installed = async {
         let bytes = open(house, name, bytes).await?;
         let new = Upload { bytes, consent: Consent::All, accounts: None, config: None };
-        upload(house, &team_id, new).await
+        upload(house, &Actor::new(team_id, Actor::FOLDER), new).await
     };
     match installed.await {
         Ok(install) => {

@@ -7,11 +7,14 @@ pub mod bulk;
 pub mod conversations;
 pub mod dispatch;
 pub mod effect;
+pub mod fire;
 pub mod folder;
 pub mod identity;
 pub mod inbound;
+mod input;
 pub mod install;
 pub mod media;
+mod missed;
 pub mod notify;
 pub mod outbox;
 pub mod pending;
@@ -26,11 +29,13 @@ pub mod rest;
 pub mod rules;
 pub mod send;
 pub mod signal;
+pub mod signature;
 pub mod spin;
 pub mod teams;
 pub mod templates;
 pub mod timers;
 pub mod upkeep;
+pub mod webhooks;
 
 #[cfg(test)]
 mod moments;

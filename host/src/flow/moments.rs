@@ -13,7 +13,7 @@ use crate::channel::Channels;
 use crate::channel::sandbox::Sandbox;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::model::{Effect, Event, InstallState, JobKind, Millis, Scope, TimerSpec};
+use crate::model::{Effect, Event, InstallState, JobKind, Millis, Missed, Scope, TimerSpec};
 use crate::plugin::{Outcome, Runtime, Usage, Verdict};
 use crate::seal::Seal;
 use crate::store::job::{Job, Wanted};
@@ -171,6 +171,7 @@ async fn a_recurring_timer_that_two_find_due_fires_once_and_stays_one() {
         chat_id: String::new(),
         contact_id: String::new(),
         depth: 0,
+        missed: Missed::default(),
     };
     let mut tx = house.store.begin().await.expect("begins");
     timers::arm(&mut tx, &house, &timer).await.expect("armed");
@@ -215,7 +216,9 @@ async fn an_event_does_not_wait_for_a_plugin_that_was_resumed_meanwhile() {
     let install = install(&house, "slow", InstallState::Suspended).await;
     let (event, job) = claimed_event(&house).await;
     let team = house.registry.team(&house.store, TEAM).await.expect("a team");
-    install::resume(&house, TEAM, &install.id).await.expect("resumed");
+    install::resume(&house, &install::Actor::new(TEAM, "usr_1"), &install.id)
+        .await
+        .expect("resumed");
     let conclusion =
         Conclusion::Park { event, install_id: install.id, until: install.suspended_until };
     assert_eq!(settle(&house, Settlement { job, team, conclusion }).await, Settled::Written);
@@ -230,7 +233,7 @@ async fn a_call_under_way_writes_nothing_for_a_plugin_that_was_removed() {
     let next = install(&house, "next", InstallState::Active).await;
     let (event, job) = claimed_event(&house).await;
     let team = house.registry.team(&house.store, TEAM).await.expect("a team");
-    install::remove(&house, TEAM, &gone.id).await.expect("removed");
+    install::remove(&house, &install::Actor::new(TEAM, "usr_1"), &gone.id).await.expect("removed");
     let outcome = done(vec![Effect::SetTimer(daily())]);
     let conclusion = Conclusion::Ran { event, install_id: gone.id.clone(), outcome };
     assert_eq!(settle(&house, Settlement { job, team, conclusion }).await, Settled::Written);

@@ -13,7 +13,24 @@ use crate::plugin::{Host, NewFile, Refusal, StateEntry};
 use crate::store::{Conn, account, chat, contact, message, plugin, state, template, timer};
 
 /// A house, as plugins see it.
-pub struct Reads(pub Arc<House>);
+pub struct Reads {
+    house: Arc<House>,
+    rehearsal: bool,
+}
+
+impl Reads {
+    pub fn new(house: Arc<House>) -> Self {
+        Self { house, rehearsal: false }
+    }
+
+    /// For calls that only show what they would do: no secret is among what they read.
+    pub fn rehearsal(house: Arc<House>) -> Self {
+        Self { house, rehearsal: true }
+    }
+}
+
+/// What stands for every secret in a rehearsal.
+const NO_SECRET: &str = "a-secret";
 
 #[async_trait]
 impl Host for Reads {
@@ -23,9 +40,9 @@ impl Host for Reads {
         scope: &Scope,
         key: &str,
     ) -> anyhow::Result<Option<StateEntry>> {
-        let now = self.0.clock.now();
+        let now = self.house.clock.now();
         let entry =
-            state::get(&mut *self.0.store.read().await?, install_id, scope, key, now).await?;
+            state::get(&mut *self.house.store.read().await?, install_id, scope, key, now).await?;
         Ok(entry.map(entry_of))
     }
 
@@ -37,27 +54,27 @@ impl Host for Reads {
         after: &str,
         limit: i64,
     ) -> anyhow::Result<Vec<StateEntry>> {
-        let now = self.0.clock.now();
-        let mut conn = self.0.store.read().await?;
+        let now = self.house.clock.now();
+        let mut conn = self.house.store.read().await?;
         let entries = state::list(&mut conn, install_id, scope, prefix, after, now, limit).await?;
         Ok(entries.into_iter().map(entry_of).collect())
     }
 
     async fn timers(&self, install_id: &str, scope: &Scope) -> anyhow::Result<Vec<TimerSpec>> {
-        let timers = timer::list(&mut *self.0.store.read().await?, install_id, scope).await?;
+        let timers = timer::list(&mut *self.house.store.read().await?, install_id, scope).await?;
         Ok(timers.into_iter().map(|timer| timer.spec).collect())
     }
 
     async fn contact(&self, team_id: &str, contact_id: &str) -> anyhow::Result<Option<Contact>> {
-        Ok(contact::get(&mut *self.0.store.read().await?, team_id, contact_id).await?)
+        Ok(contact::get(&mut *self.house.store.read().await?, team_id, contact_id).await?)
     }
 
     async fn chat(&self, team_id: &str, chat_id: &str) -> anyhow::Result<Option<Chat>> {
-        Ok(chat::get(&mut *self.0.store.read().await?, team_id, chat_id).await?)
+        Ok(chat::get(&mut *self.house.store.read().await?, team_id, chat_id).await?)
     }
 
     async fn message(&self, team_id: &str, message_id: &str) -> anyhow::Result<Option<Message>> {
-        Ok(message::get(&mut *self.0.store.read().await?, team_id, message_id).await?)
+        Ok(message::get(&mut *self.house.store.read().await?, team_id, message_id).await?)
     }
 
     async fn history(
@@ -68,14 +85,14 @@ impl Host for Reads {
         limit: i64,
     ) -> anyhow::Result<Vec<Message>> {
         let filter = message::Filter::chat(chat_id);
-        let mut conn = self.0.store.read().await?;
+        let mut conn = self.house.store.read().await?;
         Ok(message::find(&mut conn, team_id, &filter, before, limit).await?)
     }
 
     async fn window_until(&self, chat: &Chat) -> anyhow::Result<Millis> {
-        let mut conn = self.0.store.read().await?;
+        let mut conn = self.house.store.read().await?;
         let account = account::get(&mut conn, &chat.team_id, &chat.account_id).await?;
-        let now = self.0.clock.now();
+        let now = self.house.clock.now();
         Ok(account.map_or(0, |account| window::until(&account, Some(chat), now)))
     }
 
@@ -87,7 +104,7 @@ impl Host for Reads {
         after: &str,
         limit: i64,
     ) -> anyhow::Result<Vec<Template>> {
-        let mut conn = self.0.store.read().await?;
+        let mut conn = self.house.store.read().await?;
         let business = business_account(&mut conn, team_id, account_id).await?;
         Ok(template::usable(&mut conn, team_id, &business, status, after, limit).await?)
     }
@@ -99,13 +116,13 @@ impl Host for Reads {
         name: &str,
         language: &str,
     ) -> anyhow::Result<Option<Template>> {
-        let mut conn = self.0.store.read().await?;
+        let mut conn = self.house.store.read().await?;
         let business = business_account(&mut conn, team_id, account_id).await?;
         Ok(template::named(&mut conn, team_id, &business, name, language).await?)
     }
 
     async fn file(&self, team_id: &str, file_id: &str) -> anyhow::Result<Option<StoredFile>> {
-        Ok(media::describe(&self.0, team_id, "", file_id).await?.map(media::stored))
+        Ok(media::describe(&self.house, team_id, "", file_id).await?.map(media::stored))
     }
 
     async fn file_bytes(
@@ -114,7 +131,7 @@ impl Host for Reads {
         file_id: &str,
         range: std::ops::Range<u64>,
     ) -> anyhow::Result<Option<Vec<u8>>> {
-        media::piece(&self.0, team_id, file_id, range).await
+        media::piece(&self.house, team_id, file_id, range).await
     }
 
     async fn write_file(
@@ -122,13 +139,16 @@ impl Host for Reads {
         team_id: &str,
         file: NewFile,
     ) -> anyhow::Result<Result<StoredFile, Refusal>> {
-        media::write_new(&self.0, team_id, file).await
+        media::write_new(&self.house, team_id, file).await
     }
 
     async fn secret(&self, install_id: &str, name: &str) -> anyhow::Result<Option<String>> {
-        let sealed = plugin::secret(&mut *self.0.store.read().await?, install_id, name).await?;
+        let sealed = plugin::secret(&mut *self.house.store.read().await?, install_id, name).await?;
+        if self.rehearsal {
+            return Ok(sealed.map(|_| NO_SECRET.to_owned()));
+        }
         sealed
-            .map(|sealed| self.0.seal.open(&secret_context(install_id, name), &sealed))
+            .map(|sealed| self.house.seal.open(&secret_context(install_id, name), &sealed))
             .transpose()
     }
 }

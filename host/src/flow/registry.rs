@@ -6,12 +6,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::Context;
 
-use crate::model::{Event, EventKind, InstallState, Message, Millis};
-use crate::plugin::manifest::{Manifest, On};
+use crate::model::{ChannelType, Event, EventKind, InstallState, Message, Millis};
+use crate::plugin::manifest::{Manifest, On, Seen};
 use crate::plugin::{Grants, Install};
 use crate::store::endpoint::Endpoint;
 use crate::store::plugin::InstallRow;
-use crate::store::{Store, endpoint, plugin};
+use crate::store::{Store, account, endpoint, plugin};
 
 /// The teams in use.
 #[derive(Default)]
@@ -26,6 +26,8 @@ pub struct Team {
     /// In the order of the chain.
     pub installs: Vec<Active>,
     pub endpoints: Vec<Endpoint>,
+    /// The types of its accounts, where an install chooses by them.
+    channels: HashMap<String, ChannelType>,
 }
 
 /// An install, and where it stands.
@@ -81,14 +83,26 @@ async fn load(store: &Store, team_id: &str) -> anyhow::Result<Team> {
             None
         }
     });
-    Ok(Team {
-        installs: installs.collect(),
-        endpoints: endpoint::enabled(&mut conn, team_id).await?,
-    })
+    let installs: Vec<Active> = installs.collect();
+    let choosy = installs.iter().any(|active| active.install.manifest.asks_for_channels());
+    let channels =
+        if choosy { account::channels(&mut conn, team_id).await? } else { HashMap::new() };
+    Ok(Team { installs, endpoints: endpoint::enabled(&mut conn, team_id).await?, channels })
 }
 
 fn active(row: &InstallRow) -> anyhow::Result<Active> {
-    let install = Install {
+    Ok(Active {
+        install: Arc::new(as_it_runs(row)?),
+        version_id: row.version_id.clone(),
+        position: row.position,
+        state: row.state,
+        suspended_until: row.suspended_until,
+    })
+}
+
+/// An install's row, as calls take it.
+pub fn as_it_runs(row: &InstallRow) -> anyhow::Result<Install> {
+    Ok(Install {
         id: row.id.clone(),
         team_id: row.team_id.clone(),
         plugin: row.plugin.clone(),
@@ -98,51 +112,52 @@ fn active(row: &InstallRow) -> anyhow::Result<Active> {
         config: serde_json::from_str(&row.config).context("its configuration")?,
         grants: serde_json::from_str::<Grants>(&row.grants).context("its grants")?,
         accounts: serde_json::from_str(&row.accounts).context("its accounts")?,
-    };
-    Ok(Active {
-        install: Arc::new(install),
-        version_id: row.version_id.clone(),
-        position: row.position,
-        state: row.state,
-        suspended_until: row.suspended_until,
     })
 }
 
 impl Team {
     /// The next install of the chain that receives this event, after a position.
     pub fn next(&self, event: &Event, after: i64) -> Option<&Active> {
-        self.installs.iter().find(|active| active.position > after && active.receives(event))
+        self.installs.iter().find(|active| active.position > after && self.tells(active, event))
     }
 
     /// The same while a human answers: only who must hear messages even then.
     pub fn next_always(&self, event: &Event, after: i64) -> Option<&Active> {
         self.installs.iter().find(|active| {
-            active.install.manifest.always && active.position > after && active.receives(event)
+            active.install.manifest.always && active.position > after && self.tells(active, event)
         })
     }
 
     pub fn install(&self, id: &str) -> Option<&Active> {
         self.installs.iter().find(|active| active.install.id == id)
     }
-}
 
-impl Active {
-    fn receives(&self, event: &Event) -> bool {
-        let install = &self.install;
-        let on = On::of(&event.kind);
+    /// Whether an install receives an event.
+    fn tells(&self, active: &Active, event: &Event) -> bool {
         // Timers and webhooks belong to one install; their jobs name it.
-        if matches!(on, On::Timer | On::Webhook) {
-            return false;
-        }
+        !matches!(On::of(&event.kind), On::Timer | On::Webhook)
+            && self.wants(&active.install, event)
+    }
+
+    /// Whether an install serves the event's account, and its manifest asks for such events.
+    pub fn wants(&self, install: &Install, event: &Event) -> bool {
         let serves = event.account_id.is_empty()
             || install.accounts.is_empty()
             || install.accounts.contains(&event.account_id);
         serves && {
             let (name, text) = name_and_text(event);
-            install.manifest.wants(on, &name, &text)
+            let seen = Seen {
+                name: &name,
+                text: &text,
+                first: event.data["first"] == true,
+                channel: self.channels.get(&event.account_id).copied(),
+            };
+            install.manifest.wants(On::of(&event.kind), &seen)
         }
     }
+}
 
+impl Active {
     /// Whether its events wait now.
     pub fn is_suspended(&self, now: Millis) -> bool {
         self.state == InstallState::Suspended && self.suspended_until > now

@@ -201,6 +201,24 @@ async fn chats_of(
     Ok(chats)
 }
 
+/// The chat that a recipient means, made where there is none; `None` where it or its account is gone.
+pub async fn chat_of(
+    house: &House,
+    conn: &mut Conn,
+    team_id: &str,
+    to: &Recipient,
+) -> anyhow::Result<Option<Chat>> {
+    match to {
+        Recipient::Chat(id) => Ok(chat::get(conn, team_id, id).await?),
+        Recipient::Phone { account_id, phone } => {
+            match account::get(conn, team_id, account_id).await? {
+                Some(account) => Ok(Some(chat_with(house, conn, &account, phone).await?)),
+                None => Ok(None),
+            }
+        }
+    }
+}
+
 async fn chat_with(
     house: &House,
     conn: &mut Conn,

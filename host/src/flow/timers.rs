@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::House;
-use crate::model::{Event, EventKind, JobKind, Millis, Scope};
-use crate::plugin::cron;
+use super::{House, missed};
+use crate::model::{Event, EventKind, InstallState, JobKind, Millis, Scope};
 use crate::store::job::Job;
+use crate::store::plugin_log::LogRow;
 use crate::store::timer::Timer;
-use crate::store::{Conn, event, job, team, timer};
+use crate::store::{Conn, event, job, plugin, plugin_log, team, timer};
 
 /// How many become due in one transaction.
 const SET: i64 = 256;
@@ -24,6 +24,16 @@ pub struct Fire {
     pub scope: Scope,
     pub name: String,
     pub revision: i64,
+    /// When it was due, where its install was suspended then; 0 for the job's own time.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub due: Millis,
+    /// How many runs were made up for before it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub caught: i64,
+}
+
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 /// Give a place to what has become due, until told to stop.
@@ -67,9 +77,14 @@ pub(super) async fn place(house: &House, waiting: Vec<Job>) -> anyhow::Result<us
     // Settle first: what another node placed meanwhile, or a cancel took away, fires nothing here.
     let taken = job::set_places(&mut tx, &placed).await?;
     placed.retain(|job| taken.contains(&job.id));
+    let targets: Vec<&str> = placed.iter().map(|job| job.target_id.as_str()).collect();
+    let states = plugin::states(&mut tx, &targets).await?;
     let mut fired = Vec::new();
     for job in placed.iter().filter(|job| job.kind == JobKind::Event) {
-        if let Some(event) = fire(house, &mut tx, job).await? {
+        let (state, until) =
+            states.get(&job.target_id).copied().unwrap_or((InstallState::Active, 0));
+        let suspended = (state == InstallState::Suspended).then_some(until);
+        if let Some(event) = fire(house, &mut tx, job, suspended).await? {
             fired.push((job.id.clone(), event));
         }
     }
@@ -85,7 +100,12 @@ pub(super) async fn place(house: &House, waiting: Vec<Job>) -> anyhow::Result<us
 
 /// The event of a timer that fires now, and the next fire of a recurring one. A stale fire gives
 /// none: its job finds no event and settles silently.
-async fn fire(house: &House, conn: &mut Conn, job: &Job) -> anyhow::Result<Option<Event>> {
+async fn fire(
+    house: &House,
+    conn: &mut Conn,
+    job: &Job,
+    suspended: Option<Millis>,
+) -> anyhow::Result<Option<Event>> {
     let fire: Fire = serde_json::from_str(&job.payload)?;
     let Some(timer) = timer::get(conn, &job.target_id, &fire.scope, &fire.name).await? else {
         return Ok(None);
@@ -93,9 +113,19 @@ async fn fire(house: &House, conn: &mut Conn, job: &Job) -> anyhow::Result<Optio
     if timer.revision != fire.revision {
         return Ok(None);
     }
+    let mut at = Some(if fire.due > 0 { fire.due } else { job.due_at });
     if !timer.spec.cron.is_empty() {
-        next_fire(house, conn, &timer).await?;
+        let until = suspended.filter(|until| *until > house.clock.now());
+        if let (Some(until), Some(due)) = (until, at) {
+            // Runs of the time meanwhile are missed, not stored up.
+            let payload = serde_json::to_string(&Fire { due, ..fire })?;
+            let stage = job.target_id.clone();
+            job::wait(conn, &Job { due_at: until, payload, stage, ..job.clone() }).await?;
+            return Ok(None);
+        }
+        at = take_turn(house, conn, &timer, &fire, at.unwrap_or(job.due_at)).await?;
     }
+    let Some(at) = at else { return Ok(None) };
     Ok(Some(Event {
         id: house.clock.id("evt"),
         team_id: timer.team_id,
@@ -105,29 +135,52 @@ async fn fire(house: &House, conn: &mut Conn, job: &Job) -> anyhow::Result<Optio
         chat_id: timer.chat_id,
         contact_id: timer.contact_id,
         message_id: String::new(),
-        at: job.due_at,
+        at,
         // A timer is no way round the bound on plugins that answer themselves.
         depth: timer.depth,
         data: json!({ "timer": fire, "install": job.target_id, "name": timer.spec.name, "payload": timer.spec.payload }),
     }))
 }
 
-/// Times that passed while nothing ran fire once, now; the next is after the present.
-async fn next_fire(house: &House, conn: &mut Conn, timer: &Timer) -> anyhow::Result<()> {
-    let Some(due_at) = cron::next(&timer.spec.cron, &timer.spec.time_zone, house.clock.now())?
-    else {
-        return Ok(());
-    };
-    timer::move_on(conn, timer, due_at).await?;
-    job::insert(conn, &[waiting_job(house, timer, due_at)?]).await?;
-    Ok(())
+/// Arm a recurring timer anew, by what is to become of times that passed while nothing ran; gives when
+/// the run was due that happens now.
+async fn take_turn(
+    house: &House,
+    conn: &mut Conn,
+    timer: &Timer,
+    fire: &Fire,
+    due: Millis,
+) -> anyhow::Result<Option<Millis>> {
+    let cron = (timer.spec.cron.as_str(), timer.spec.time_zone.as_str());
+    let turn = missed::turn(timer.missed, cron, due, house.clock.now(), fire.caught)?;
+    if turn.cut {
+        let line = LogRow {
+            id: house.clock.id("log"),
+            team_id: timer.team_id.clone(),
+            install_id: timer.install_id.clone(),
+            event_id: String::new(),
+            at: house.clock.now(),
+            level: "warn".to_owned(),
+            message: format!(
+                "{:?} missed more than {} runs: those after them are left out",
+                timer.spec.name,
+                missed::MOST
+            ),
+        };
+        plugin_log::insert_logs(conn, &[line]).await?;
+    }
+    if let Some(next) = turn.next {
+        timer::move_on(conn, timer, next).await?;
+        job::insert(conn, &[waiting_job(house, timer, next, turn.caught)?]).await?;
+    }
+    Ok(turn.runs)
 }
 
 /// Set a timer in place of the one of its name. In a transaction that holds the team.
 pub async fn arm(conn: &mut Conn, house: &House, timer: &Timer) -> anyhow::Result<()> {
     disarm(conn, &timer.install_id, &timer.spec.scope, &timer.spec.name).await?;
     timer::set(conn, timer).await?;
-    job::insert(conn, &[waiting_job(house, timer, timer.spec.due_at)?]).await?;
+    job::insert(conn, &[waiting_job(house, timer, timer.spec.due_at, 0)?]).await?;
     Ok(())
 }
 
@@ -143,11 +196,13 @@ pub async fn disarm(
     Ok(())
 }
 
-fn waiting_job(house: &House, timer: &Timer, due_at: Millis) -> anyhow::Result<Job> {
+fn waiting_job(house: &House, timer: &Timer, due_at: Millis, caught: i64) -> anyhow::Result<Job> {
     let fire = Fire {
         scope: timer.spec.scope.clone(),
         name: timer.spec.name.clone(),
         revision: timer.revision,
+        due: 0,
+        caught,
     };
     let about = if timer.chat_id.is_empty() { &timer.install_id } else { &timer.chat_id };
     Ok(Job {
@@ -171,7 +226,8 @@ mod tests {
 
     #[test]
     fn a_fire_reads_back_from_its_job() {
-        let fire = Fire { scope: Scope::Chat("chat_1".into()), name: "remind".into(), revision: 7 };
+        let scope = Scope::Chat("chat_1".into());
+        let fire = Fire { scope, name: "remind".into(), revision: 7, due: 0, caught: 0 };
         let text = serde_json::to_string(&fire).expect("serialises");
         assert_eq!(serde_json::from_str::<Fire>(&text).expect("reads back"), fire);
     }

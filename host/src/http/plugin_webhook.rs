@@ -11,29 +11,16 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
-use sha2::{Digest, Sha256};
+use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::extract::Path;
-use crate::flow::{House, install, record};
-use crate::model::{Event, EventKind, InstallState, JobKind};
-use crate::plugin::manifest::{Manifest, RouteMode};
-use crate::store::job::Job;
+use crate::flow::House;
+use crate::flow::webhooks::{self, Delivery, Refusal};
+use crate::model::InstallState;
+use crate::plugin::manifest::{Manifest, Route, RouteMode, Style};
 use crate::store::plugin::InstallRow;
-use crate::store::{event, job, plugin, team, webhook};
-
-/// What a webhook is, once it is read whole.
-struct Delivery {
-    install: InstallRow,
-    /// With the query.
-    path: String,
-    method: Method,
-    headers: HeaderMap,
-    body: Bytes,
-    /// The sender's id for it, or one of ours.
-    id: String,
-}
+use crate::store::{job, plugin, webhook};
 
 /// `/x/{install}`
 pub async fn receive_root(
@@ -56,14 +43,27 @@ pub async fn receive(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
-    let (install, mode, path) = route(&house, &install, &path).await?;
-    let path = query.map_or(path.clone(), |query| format!("{path}?{query}"));
-    let id = delivery_id(&headers)?.unwrap_or_else(|| house.clock.id("dlv"));
-    let delivery = Delivery { install, path, method, headers, body: body?, id };
+    let (install, route) = find(&house, &install, &path).await?;
+    let body = body?;
+    if let Some(verify) = &route.verify {
+        let checked = webhooks::check(&house, &install.id, verify, &headers, &body).await?;
+        checked.map_err(|refusal| refused(&install, &refusal))?;
+    }
+    let style = route.verify.as_ref().map(|verify| verify.style);
+    let id = delivery_id(style, &headers, &body)?.unwrap_or_else(|| house.clock.id("dlv"));
+    let path = query.map_or(route.path.clone(), |query| format!("{}?{query}", route.path));
+    let delivery = Delivery {
+        install,
+        path,
+        method: method.as_str().to_owned(),
+        headers: plain_headers(&headers),
+        body: body.into(),
+        id,
+    };
     // Subscribed before it is stored: a settlement that is quick is not missed.
     let commits = house.wake.committed.subscribe();
-    let event_id = store(&house, &delivery).await?;
-    match mode {
+    let event_id = webhooks::accept(&house, &delivery).await?;
+    match route.mode {
         RouteMode::Queued => {
             let accepted = json!({ "id": delivery.id, "event": event_id });
             Ok((StatusCode::ACCEPTED, axum::Json(accepted)).into_response())
@@ -72,75 +72,75 @@ pub async fn receive(
     }
 }
 
-/// The install and the mode of its route; 404 for what is not there.
-async fn route(
+/// The install and its route; 404 for what is not there.
+async fn find(
     house: &House,
     install_id: &str,
     path: &str,
-) -> Result<(InstallRow, RouteMode, String), ApiError> {
+) -> Result<(InstallRow, Route), ApiError> {
     let unknown = || ApiError::not_found("webhook", &format!("/x/{install_id}/{path}"));
     let found = plugin::install_by_id(&mut *house.store.read().await?, install_id).await?;
     let install =
         found.filter(|install| install.state != InstallState::Removed).ok_or_else(unknown)?;
-    let manifest = Manifest::parse(&install.manifest).map_err(anyhow::Error::from)?;
     let path = format!("/{path}");
-    let route = manifest.routes.iter().find(|route| route.path == path).ok_or_else(unknown)?;
-    Ok((install, route.mode, path))
+    let route = |manifest: &Manifest| manifest.routes.iter().find(|it| it.path == path).cloned();
+    // Reading a manifest costs more than all else: strangers may ask often.
+    let team = house.registry.team(&house.store, &install.team_id).await?;
+    let known = team.install(&install.id).map(|active| &active.install);
+    let route = match known.filter(|known| known.generation == install.generation) {
+        Some(known) => route(&known.manifest),
+        None => route(&Manifest::parse(&install.manifest).map_err(anyhow::Error::from)?),
+    };
+    Ok((install, route.ok_or_else(unknown)?))
 }
 
-/// The first of the headers by which senders name a delivery.
-fn delivery_id(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
-    const NAMES: [&str; 3] = ["idempotency-key", "webhook-id", "x-delivery-id"];
-    let Some(value) = NAMES.iter().find_map(|name| headers.get(*name)) else { return Ok(None) };
+fn refused(install: &InstallRow, refusal: &Refusal) -> ApiError {
+    match refusal {
+        Refusal::Unsigned(_) => {
+            let message = "the call carries no signature of its sender that holds: sign the body as the plugin's route says";
+            ApiError::new(StatusCode::UNAUTHORIZED, "invalid_signature", message)
+        }
+        Refusal::NoSecret(name) => {
+            let message = format!(
+                "the secret {name:?}, by which calls are checked, is not set or is no key of its style: set it by PUT /api/v1/plugins/{}/secrets/{name}",
+                install.id
+            );
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "secret_not_set", message)
+        }
+    }
+}
+
+/// The sender's name for a delivery. Where it is signed that alone counts: anybody could send the same
+/// bytes under another name.
+fn delivery_id(
+    style: Option<Style>,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Option<String>, ApiError> {
+    const NAMES: [&str; 5] = [
+        "idempotency-key",
+        "webhook-id",
+        "x-delivery-id",
+        "x-github-delivery",
+        "x-shopify-webhook-id",
+    ];
+    let fitting = |id: &str| (1..=255).contains(&id.len());
+    if style == Some(Style::Stripe) {
+        let event: Value = serde_json::from_slice(body).unwrap_or_default();
+        let id = event["id"].as_str().filter(|id| fitting(id) && !id.contains('\0'));
+        return Ok(id.map(str::to_owned));
+    }
+    let own = match style {
+        Some(Style::StandardWebhooks) => &NAMES[1..2],
+        Some(Style::Github) => &NAMES[3..4],
+        Some(Style::Shopify) => &NAMES[4..5],
+        _ => &NAMES[..],
+    };
+    let Some(value) = own.iter().find_map(|name| headers.get(*name)) else { return Ok(None) };
     match value.to_str() {
-        Ok(id) if (1..=255).contains(&id.len()) => Ok(Some(id.to_owned())),
+        Ok(id) if fitting(id) => Ok(Some(id.to_owned())),
         _ => Err(ApiError::invalid("the delivery id has 1 to 255 plain characters")),
     }
-}
-
-/// Store the delivery with its one job, unless it is stored already; gives its event's id.
-async fn store(house: &House, delivery: &Delivery) -> Result<String, ApiError> {
-    let install = &delivery.install;
-    // Made of the delivery: the same one twice is the same event.
-    let digest = Sha256::digest(format!("{}/{}", install.id, delivery.id));
-    let event_id = format!("evt_{}", &hex::encode(digest)[..32]);
-    let account_id = install::only_account(&mut *house.store.read().await?, install).await?;
-    let event = Event {
-        id: event_id.clone(),
-        team_id: install.team_id.clone(),
-        cursor: 0,
-        kind: EventKind::WEBHOOK_RECEIVED.to_owned(),
-        account_id,
-        chat_id: String::new(),
-        contact_id: String::new(),
-        message_id: String::new(),
-        at: house.clock.now(),
-        depth: 0,
-        data: json!({
-            "install": install.id,
-            "delivery_id": delivery.id,
-            "method": delivery.method.as_str(),
-            "path": delivery.path,
-            "headers": plain_headers(&delivery.headers),
-            "body_base64": STANDARD.encode(&delivery.body),
-        }),
-    };
-    let mut tx = house.store.begin().await?;
-    let mut wanted = record::numbers_for(std::slice::from_ref(&event));
-    wanted.values_mut().for_each(|count| *count += 1);
-    let mut numbers = team::draw(&mut tx, &wanted).await?;
-    if event::get(&mut tx, &install.team_id, &event_id).await?.is_some() {
-        return Ok(event_id);
-    }
-    let job = Job {
-        place: numbers.next(&install.team_id),
-        target_id: install.id.clone(),
-        ..record::carrying(house, &event, JobKind::Event)
-    };
-    record::events(house, &mut tx, &mut numbers, vec![event]).await?;
-    job::insert(&mut tx, &[job]).await?;
-    house.commit(tx).await?;
-    Ok(event_id)
 }
 
 /// Headers as text, without those that carry somebody's credentials to us or speak of the connection.
@@ -240,12 +240,32 @@ mod tests {
     #[test]
     fn the_senders_own_id_is_taken_first() {
         let mut headers = HeaderMap::new();
-        assert_eq!(delivery_id(&headers).expect("none"), None);
+        let id = |style, headers: &HeaderMap| delivery_id(style, headers, br#"{"id": "evt_1"}"#);
+        assert_eq!(id(None, &headers).expect("none"), None);
         headers.insert("x-delivery-id", HeaderValue::from_static("c"));
         headers.insert("webhook-id", HeaderValue::from_static("b"));
-        assert_eq!(delivery_id(&headers).expect("fits").as_deref(), Some("b"));
+        assert_eq!(id(None, &headers).expect("fits").as_deref(), Some("b"));
         headers.insert("idempotency-key", HeaderValue::from_static(""));
-        assert!(delivery_id(&headers).is_err(), "an empty id names nothing");
+        assert!(id(None, &headers).is_err(), "an empty id names nothing");
+    }
+
+    #[test]
+    fn a_name_that_is_signed_counts_alone() {
+        let names = ["idempotency-key", "webhook-id", "x-github-delivery", "x-shopify-webhook-id"];
+        let headers: HeaderMap = names
+            .iter()
+            .map(|name| (HeaderName::from_static(name), HeaderValue::from_static(name)))
+            .collect();
+        for (style, expected) in [
+            (Style::HmacSha256, "idempotency-key"),
+            (Style::StandardWebhooks, "webhook-id"),
+            (Style::Github, "x-github-delivery"),
+            (Style::Shopify, "x-shopify-webhook-id"),
+            (Style::Stripe, "evt_1"),
+        ] {
+            let id = delivery_id(Some(style), &headers, br#"{"id": "evt_1"}"#).expect("fits");
+            assert_eq!(id.as_deref(), Some(expected));
+        }
     }
 
     #[test]

@@ -30,6 +30,13 @@ pub enum Effect {
         message_id: String,
     },
     SetTimer(TimerSpec),
+    /// Set a one-shot timer of the scope `chat` in another chat.
+    SetTimerIn {
+        to: Recipient,
+        name: String,
+        due_at: Millis,
+        payload: String,
+    },
     CancelTimer {
         scope: Scope,
         name: String,

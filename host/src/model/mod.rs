@@ -38,7 +38,7 @@ pub use template::{
 };
 pub use words::{
     AccountState, ChannelType, Direction, FaultClass, Health, InstallState, JobKind, LedgerKind,
-    OptIn, Origin, PayloadFormat, Pricing, Removal, ResendState, Status, Tier,
+    Missed, OptIn, Origin, PayloadFormat, Pricing, Removal, ResendState, Status, Tier,
 };
 
 use serde::{Deserialize, Serialize};

@@ -64,6 +64,23 @@ words! {
 }
 
 words! {
+    /// What becomes of the times of a recurring timer that passed while it could not run.
+    Missed {
+        /// One run stands for all of them.
+        Once = "once",
+        Skip = "skip",
+        All = "all",
+    }
+}
+
+#[expect(clippy::derivable_impls, reason = "the macro derives no default")]
+impl Default for Missed {
+    fn default() -> Self {
+        Self::Once
+    }
+}
+
+words! {
     AccountState { Close = "close", Connecting = "connecting", Open = "open" }
 }
 

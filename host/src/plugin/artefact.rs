@@ -151,30 +151,16 @@ impl Artefacts {
         (bytes, end): (&[u8], usize),
         artefact: Artefact,
     ) -> Result<(), PluginError> {
-        self.keep_code(code, &bytes[..end], &artefact.loaded).await?;
+        let path = self.code(code);
+        if !tokio::fs::try_exists(&path).await? {
+            self.write(&path, &bytes[..end]).await?;
+        }
+        self.keep_compiled(code, &artefact.loaded).await?;
         let tail = [code.as_bytes(), b"\n", &bytes[end..]].concat();
         self.write(&self.carried(hash), &tail).await?;
         // Another upload of the same bytes may have been first: both are the same.
         let kept = Kept { code: code.to_owned(), source: artefact.source };
         let _ = self.plugins.slot(hash).set(kept);
-        Ok(())
-    }
-
-    /// Keep code that any plugin may share.
-    pub(super) async fn keep_code(
-        &self,
-        code: &str,
-        bytes: &[u8],
-        loaded: &Arc<Loaded>,
-    ) -> Result<(), PluginError> {
-        let path = self.code(code);
-        if !tokio::fs::try_exists(&path).await? {
-            self.write(&path, bytes).await?;
-        }
-        if !tokio::fs::try_exists(self.compiled_code(code)).await? {
-            self.write_compiled(code, loaded.pre.component()).await?;
-        }
-        let _ = self.codes.slot(code).set(Arc::clone(loaded));
         Ok(())
     }
 
@@ -223,6 +209,19 @@ impl Artefacts {
                 .ok()
         });
         read.await.ok().flatten()
+    }
+
+    /// Keep code that any plugin may share: its compiled form, then in memory.
+    pub(super) async fn keep_compiled(
+        &self,
+        code: &str,
+        loaded: &Arc<Loaded>,
+    ) -> Result<(), PluginError> {
+        if !tokio::fs::try_exists(self.compiled_code(code)).await? {
+            self.write_compiled(code, loaded.pre.component()).await?;
+        }
+        let _ = self.codes.slot(code).set(Arc::clone(loaded));
+        Ok(())
     }
 
     async fn write_compiled(&self, code: &str, component: &Component) -> Result<(), PluginError> {

@@ -21,6 +21,9 @@ pub struct Inspection {
     /// Names of interfaces, sorted, with the functions of each.
     pub imports: Vec<(String, Vec<String>)>,
     pub exports: Vec<String>,
+    /// What its sources call of these interfaces, where they were looked at: in a language whose
+    /// components import the whole contract, the imports say nothing.
+    pub called: Option<Vec<(String, Vec<String>)>>,
     pub compiled_in: Option<Duration>,
     /// Why an upload would be refused; empty where it would not.
     pub problems: Vec<PluginError>,
@@ -90,10 +93,11 @@ impl Runtime {
 
 impl Inspection {
     /// What would be denied when the plugin calls it, and what is asked for without need: one
-    /// sentence each. Languages that import the whole contract say nothing by it.
+    /// sentence each. Languages that import the whole contract say nothing by it; there it goes by
+    /// what the sources call.
     pub fn warnings(&self) -> Vec<String> {
         let Some(manifest) = &self.manifest else { return Vec::new() };
-        if GUARDED.iter().all(|name| self.functions(name).is_some()) {
+        if self.imports_all() && self.called.is_none() {
             return Vec::new();
         }
         let asked = manifest.asks();
@@ -139,8 +143,23 @@ impl Inspection {
         if changes { Access::Write } else { Access::Read }
     }
 
-    /// The functions that it imports of an interface of the contract.
+    fn imports_all(&self) -> bool {
+        GUARDED.iter().all(|name| self.imported(name).is_some())
+    }
+
+    /// The functions that it calls of an interface of the contract, as far as can be seen.
     fn functions(&self, name: &str) -> Option<&[String]> {
+        match &self.called {
+            Some(called) if self.imports_all() => {
+                let found = called.iter().find(|(interface, _)| interface == name);
+                found.map(|(_, functions)| functions.as_slice())
+            }
+            _ => self.imported(name),
+        }
+    }
+
+    /// The functions that it imports of an interface of the contract.
+    fn imported(&self, name: &str) -> Option<&[String]> {
         let wanted = format!("switchboard:plugin/{name}@");
         let found = self.imports.iter().find(|(import, _)| import.starts_with(&wanted));
         found.map(|(_, functions)| functions.as_slice()).filter(|functions| !functions.is_empty())
@@ -241,6 +260,11 @@ mod tests {
         assert!(warnings.iter().any(|warning| warning.contains("`state = true`")), "{warnings:?}");
         let whole: Vec<(&str, &[&str])> =
             GUARDED.iter().map(|name| (*name, &["get"] as &[&str])).collect();
-        assert_eq!(seen("state = true", &whole).warnings(), Vec::<String>::new());
+        let mut all = seen("state = true", &whole);
+        assert_eq!(all.warnings(), Vec::<String>::new());
+        all.called = Some(vec![("contacts".to_owned(), vec!["tag".to_owned()])]);
+        let warnings = all.warnings();
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert!(warnings.iter().any(|warning| warning.contains("`contacts = \"write\"`")));
     }
 }

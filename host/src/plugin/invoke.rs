@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
+use wasmtime_wasi_http::p2::bindings::exports::wasi::http::incoming_handler;
 
 use super::bindings::exports::switchboard::plugin::{
     on_account, on_event, on_message, on_status, on_timer, on_webhook,
@@ -14,7 +15,7 @@ use super::bindings::switchboard::plugin::types;
 use super::manifest::On;
 use super::run::Run;
 use super::script::Init;
-use super::{Call, Input, Reply};
+use super::{Call, Input, Reply, incoming};
 use crate::model::{Event, Message, Millis};
 
 /// A compiled plugin, linked: what a call needs.
@@ -33,7 +34,12 @@ struct Handlers {
     timer: Option<on_timer::GuestIndices>,
     event: Option<on_event::GuestIndices>,
     webhook: Option<on_webhook::GuestIndices>,
+    /// Webhooks in the standard way, for a plugin that has no handler of ours.
+    incoming: Option<incoming_handler::GuestIndices>,
 }
+
+/// What an engine exports.
+const ENGINE: &str = "switchboard:plugin/engine@0.1.0";
 
 /// What a handler answered; the inner error is its own.
 pub(super) type Answered = Result<Option<Reply>, String>;
@@ -47,20 +53,21 @@ impl Loaded {
             timer: on_timer::GuestIndices::new(&pre).ok(),
             event: on_event::GuestIndices::new(&pre).ok(),
             webhook: on_webhook::GuestIndices::new(&pre).ok(),
+            incoming: incoming_handler::GuestIndices::new(&pre).ok(),
         };
         let init = Init::of(pre.component());
         Self { pre, handlers, init }
     }
 
     pub(super) fn handles(&self, on: On) -> bool {
-        let Handlers { message, status, account, timer, event, webhook } = &self.handlers;
+        let Handlers { message, status, account, timer, event, webhook, incoming } = &self.handlers;
         match on {
             On::Message => message.is_some(),
             On::Status => status.is_some(),
             On::Account => account.is_some(),
             On::Timer => timer.is_some(),
             On::Event => event.is_some(),
-            On::Webhook => webhook.is_some(),
+            On::Webhook => webhook.is_some() || incoming.is_some(),
         }
     }
 
@@ -74,13 +81,14 @@ impl Loaded {
         if let Err(words) = self.begin(store, &instance).await? {
             return Ok(Err(words));
         }
-        let Handlers { message, status, account, timer, event, webhook } = &self.handlers;
+        let Handlers { message, status, account, timer, event, webhook, incoming } = &self.handlers;
         message.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
         status.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
         account.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
         timer.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
         event.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
         webhook.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
+        incoming.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
         Ok(Ok(None))
     }
 
@@ -94,6 +102,31 @@ impl Loaded {
             Some(init) => init.begin(store, instance).await,
             None => Ok(Ok(None)),
         }
+    }
+
+    /// Make an instance of an engine, and ask it for the manifest of a text. The reply has the status
+    /// 200 and the manifest, or 400 and what is wrong.
+    ///
+    /// # Errors
+    /// A trap, or a component that is no engine.
+    pub(super) async fn describe(
+        &self,
+        store: &mut Store<Run>,
+        text: &str,
+    ) -> wasmtime::Result<Reply> {
+        let instance = self.pre.instantiate_async(&mut *store).await?;
+        let interface = instance.get_export_index(&mut *store, None, ENGINE);
+        let function = interface
+            .and_then(|found| instance.get_export_index(&mut *store, Some(&found), "manifest"))
+            .ok_or_else(|| wasmtime::format_err!("it exports no {ENGINE}"))?;
+        let function =
+            instance.get_typed_func::<(&str,), (Result<String, String>,)>(&mut *store, function)?;
+        let (answer,) = function.call_async(&mut *store, (text,)).await?;
+        let (status, words) = match answer {
+            Ok(manifest) => (200, manifest),
+            Err(problems) => (400, problems),
+        };
+        Ok(Reply { status, headers: Vec::new(), body: words.into_bytes() })
     }
 
     /// Make an instance in this store and hand it the event that the store carries.
@@ -145,8 +178,13 @@ impl Loaded {
                 Ok(done(guest.call_handle(store, &timer_record(&call, name, payload)).await?))
             }
             Input::Webhook { method, path, headers, body } => {
-                let guest =
-                    handlers.webhook.as_ref().ok_or_else(missing)?.load(&mut *store, &instance)?;
+                let Some(ours) = &handlers.webhook else {
+                    let standard = handlers.incoming.as_ref().ok_or_else(missing)?;
+                    let guest = standard.load(&mut *store, &instance)?;
+                    let request = incoming::request(method, path, headers, body)?;
+                    return incoming::call(&guest, store, request).await;
+                };
+                let guest = ours.load(&mut *store, &instance)?;
                 let request = types::Webhook {
                     id: call.event.id.clone(),
                     time: unsigned(call.event.at),

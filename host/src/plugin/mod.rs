@@ -228,6 +228,7 @@ pub struct Usage {
 }
 
 pub use error::PluginError;
+pub use imports::check_event_name;
 pub use inspect::Inspection;
 /// The permissions that an installer granted. Everything not here is denied.
 pub use manifest::Grants;
@@ -242,10 +243,12 @@ mod artefact;
 mod bindings;
 mod cache;
 mod engine;
+mod engine_text;
 mod error;
 mod fault;
 mod gate;
 mod imports;
+mod incoming;
 mod inspect;
 mod invoke;
 mod limiter;

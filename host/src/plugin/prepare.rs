@@ -13,7 +13,7 @@ use super::manifest::{self, Grants, Manifest, On};
 use super::runtime::Runtime;
 use super::script;
 use super::{
-    Call, Fault, Host, Input, Install, NewFile, PluginError, Refusal, StateEntry, Verdict,
+    Call, Fault, Host, Input, Install, NewFile, PluginError, Refusal, StateEntry, Verdict, incoming,
 };
 use crate::model::{
     Chat, Contact, Event, FaultClass, Message, Millis, Scope, StoredFile, Template, TemplateStatus,
@@ -86,15 +86,15 @@ impl Runtime {
         manifest: &Manifest,
     ) -> Result<(), PluginError> {
         let carries = artefact.source.is_some();
-        match self.start(artefact, trial(manifest, hash)).await.verdict {
+        match self.start(artefact, call_of_nobody(hash, manifest)).await.verdict {
             Verdict::Failed(fault) => Err(PluginError::of_start(fault, carries)),
             _ => Ok(()),
         }
     }
 }
 
-/// A call that comes from nobody, of nothing that was installed.
-pub(super) fn trial(manifest: &Manifest, hash: &str) -> Call {
+/// A call for no team: to try a plugin out, or to ask it about itself.
+pub(super) fn call_of_nobody(hash: &str, manifest: &Manifest) -> Call {
     let install = Install {
         id: String::new(),
         team_id: String::new(),
@@ -168,9 +168,17 @@ pub(super) fn missing_exports(
     let missing = On::ALL.into_iter().filter(|on| received(on) && !loaded.handles(*on));
     let problem = |on: On| {
         let interface = format!("switchboard:plugin/on-{}", on.as_str());
-        match other_version(component, &interface) {
-            Some(found) => PluginError::WitVersion { found, speaks: CONTRACT },
-            None => PluginError::MissingExport { on: on.as_str(), export: interface },
+        let standard = (on == On::Webhook).then(|| other_version(component, incoming::INTERFACE));
+        match (other_version(component, &interface), standard.flatten()) {
+            (Some(found), _) => PluginError::WitVersion { found, speaks: CONTRACT },
+            (None, Some(found)) => PluginError::WitVersion { found, speaks: "WASI 0.2" },
+            (None, None) => PluginError::MissingExport {
+                on: on.as_str(),
+                export: match on {
+                    On::Webhook => format!("{interface}` or `{}", incoming::INTERFACE),
+                    _ => interface,
+                },
+            },
         }
     };
     missing.map(problem).collect()

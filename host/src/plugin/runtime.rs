@@ -104,19 +104,35 @@ impl Runtime {
             Ok(artefact) => artefact,
             Err(e) => return Outcome::failed(Fault::host(e.to_string())),
         };
-        self.perform(Task::Handle, artefact, call, turn).await
+        self.perform(Task::Handle, artefact, call, (turn, &self.egress)).await
+    }
+
+    /// The same beside the install's calls, with another way out for what it requests: to see what it
+    /// would do.
+    pub async fn rehearse(&self, call: Call, egress: &Arc<Egress>) -> Outcome {
+        let _place = self.trying_out.acquire().await;
+        match self.artefacts.get(&call.install.hash).await {
+            Ok(artefact) => self.perform(Task::Handle, artefact, call, (None, egress)).await,
+            Err(e) => Outcome::failed(Fault::host(e.to_string())),
+        }
     }
 
     /// Make an instance and no call: the outcome is `Done` where that went well.
     pub(super) async fn start(&self, artefact: Artefact, call: Call) -> Outcome {
         let _place = self.trying_out.acquire().await;
-        self.perform(Task::Start, artefact, call, None).await
+        self.perform(Task::Start, artefact, call, (None, &self.egress)).await
+    }
+
+    /// Ask an engine for the manifest of a text: the reply's body, with 200 where the text holds.
+    pub(super) async fn describe(&self, artefact: Artefact, call: Call, text: Arc<str>) -> Outcome {
+        let _place = self.trying_out.acquire().await;
+        self.perform(Task::Describe(text), artefact, call, (None, &self.egress)).await
     }
 
     /// Hand a call to a component that is not installed.
     pub(super) async fn handle(&self, artefact: Artefact, call: Call) -> Outcome {
         let _place = self.trying_out.acquire().await;
-        self.perform(Task::Handle, artefact, call, None).await
+        self.perform(Task::Handle, artefact, call, (None, &self.egress)).await
     }
 
     async fn perform(
@@ -124,11 +140,11 @@ impl Runtime {
         task: Task,
         artefact: Artefact,
         call: Call,
-        turn: Option<Turn>,
+        (turn, egress): (Option<Turn>, &Arc<Egress>),
     ) -> Outcome {
         let limits = call.install.manifest.limits(&self.settings);
         let (install, event) = (Arc::clone(&call.install), Arc::clone(&call.event));
-        let gate = Gate::new(Arc::clone(&self.egress), Arc::clone(&self.settings), install, event);
+        let gate = Gate::new(Arc::clone(egress), Arc::clone(&self.settings), install, event);
         let Artefact { loaded, source } = artefact;
         let (settings, clock) = (Arc::clone(&self.settings), self.clock.clone());
         let run = Run::new(call, source, limits, settings, clock, Arc::new(gate));
@@ -158,10 +174,11 @@ impl Drop for Runtime {
 }
 
 /// How far a call goes.
-#[derive(Clone, Copy)]
 enum Task {
     Start,
     Handle,
+    /// By an engine: make a manifest of this text.
+    Describe(Arc<str>),
 }
 
 /// Run a guest to its end, whatever that is. The store is dropped here, always: after a trap or a
@@ -187,6 +204,7 @@ async fn to_end(
         match task {
             Task::Handle => loaded.invoke(&mut store).await,
             Task::Start => loaded.start(&mut store).await,
+            Task::Describe(text) => loaded.describe(&mut store, &text).await.map(|it| Ok(Some(it))),
         }
     };
     // The epoch stops a guest that computes; only a timeout stops one that waits in the host.

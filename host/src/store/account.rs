@@ -1,10 +1,12 @@
 //! Accounts.
 
+use std::collections::HashMap;
+
 use sqlx::any::AnyRow;
 
 use super::sql::{Column, Sql, rows, with_list};
 use super::{Backend, Conn, Store};
-use crate::model::{Account, AccountState, Health, Millis, Removal};
+use crate::model::{Account, AccountState, ChannelType, Health, Millis, Removal};
 
 fn from_row(row: &AnyRow) -> sqlx::Result<Account> {
     Ok(Account {
@@ -107,6 +109,16 @@ pub async fn list(
 ) -> sqlx::Result<Vec<Account>> {
     let in_use = Filter { archived: Some(false), ..Filter::default() };
     search(conn, team_id, &in_use, after, limit).await
+}
+
+/// The types of a team's accounts, by their ids.
+pub async fn channels(
+    conn: &mut Conn,
+    team_id: &str,
+) -> sqlx::Result<HashMap<String, ChannelType>> {
+    let mut sql = Sql::new("SELECT id, channel FROM account WHERE team_id = ");
+    sql.bind(team_id.to_owned());
+    sql.fetch(conn).await?.iter().map(|row| Ok((row.text("id")?, row.word("channel")?))).collect()
 }
 
 /// The account of a team, or of a department where one is named, that has only one in use.

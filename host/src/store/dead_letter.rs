@@ -45,6 +45,19 @@ fn from_row(row: &AnyRow) -> sqlx::Result<DeadLetter> {
     })
 }
 
+/// The newest dead letter that an install left of an event.
+pub async fn of_event(
+    conn: &mut Conn,
+    team_id: &str,
+    install_id: &str,
+    event_id: &str,
+) -> sqlx::Result<Option<DeadLetter>> {
+    let mut sql = Sql::new("SELECT * FROM dead_letter WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND install_id = ").bind(install_id.to_owned());
+    sql.push(" AND event_id = ").bind(event_id.to_owned()).push(" ORDER BY id DESC LIMIT 1");
+    sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
+}
+
 pub async fn insert(conn: &mut Conn, letters: &[DeadLetter]) -> sqlx::Result<()> {
     rows(
         conn,

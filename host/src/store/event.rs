@@ -139,6 +139,19 @@ pub async fn forgotten(conn: &mut Conn, team_id: &str) -> sqlx::Result<i64> {
     sql.fetch_one(conn).await?.map_or(Ok(0), |row| row.int("forgotten_cursor"))
 }
 
+/// A team's newest events before a cursor, newest first.
+pub async fn newest(
+    conn: &mut Conn,
+    team_id: &str,
+    before: i64,
+    limit: i64,
+) -> sqlx::Result<Vec<Event>> {
+    let mut sql = Sql::new("SELECT * FROM event WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND cursor < ").bind(before).push(&shown());
+    sql.push(" ORDER BY cursor DESC LIMIT ").bind(limit);
+    sql.fetch(conn).await?.iter().map(from_row).collect()
+}
+
 /// Forget events older than `before` that no job and no open dead letter needs any more; at most
 /// `limit`. Each team notes up to where.
 pub async fn purge(conn: &mut Conn, before: Millis, limit: i64) -> sqlx::Result<u64> {

@@ -25,6 +25,7 @@ pub mod media;
 pub mod merge;
 pub mod message;
 pub mod plugin;
+pub mod plugin_change;
 pub mod plugin_log;
 pub mod removal;
 pub mod resend;

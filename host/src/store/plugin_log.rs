@@ -67,21 +67,34 @@ pub async fn logs(
         event::shown()
     ));
     sql.push(" AND id > ").bind(after.to_owned()).push(" ORDER BY id LIMIT ").bind(limit);
-    let found = sql.fetch(conn).await?;
-    found
-        .iter()
-        .map(|row| {
-            Ok(LogRow {
-                id: row.text("id")?,
-                team_id: row.text("team_id")?,
-                install_id: row.text("install_id")?,
-                event_id: row.text("event_id")?,
-                at: row.int("at")?,
-                level: row.text("level")?,
-                message: row.text("message")?,
-            })
-        })
-        .collect()
+    sql.fetch(conn).await?.iter().map(log_from_row).collect()
+}
+
+/// What an install logged about one event, in order; at most `limit`.
+pub async fn logs_of(
+    conn: &mut Conn,
+    team_id: &str,
+    install_id: &str,
+    event_id: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<LogRow>> {
+    let mut sql = Sql::new("SELECT * FROM plugin_log WHERE event_id = ");
+    sql.bind(event_id.to_owned()).push(" AND team_id = ").bind(team_id.to_owned());
+    sql.push(" AND install_id = ").bind(install_id.to_owned());
+    sql.push(" ORDER BY id LIMIT ").bind(limit);
+    sql.fetch(conn).await?.iter().map(log_from_row).collect()
+}
+
+fn log_from_row(row: &AnyRow) -> sqlx::Result<LogRow> {
+    Ok(LogRow {
+        id: row.text("id")?,
+        team_id: row.text("team_id")?,
+        install_id: row.text("install_id")?,
+        event_id: row.text("event_id")?,
+        at: row.int("at")?,
+        level: row.text("level")?,
+        message: row.text("message")?,
+    })
 }
 
 /// A failed attempt at an event.

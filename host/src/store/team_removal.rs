@@ -20,7 +20,7 @@ const PARTS: [(&str, &str, &str); 9] = [
 ];
 
 /// The others, what refers to something before what it refers to.
-const WHOLES: [&str; 31] = [
+const WHOLES: [&str; 32] = [
     "job",
     "timer",
     "dead_letter",
@@ -45,6 +45,7 @@ const WHOLES: [&str; 31] = [
     "department",
     "business_account",
     "plugin_log",
+    "plugin_change",
     "failure",
     "install",
     "plugin_version",

@@ -4,7 +4,7 @@ use sqlx::any::AnyRow;
 
 use super::Conn;
 use super::sql::{Column, Sql};
-use crate::model::{Millis, Scope, TimerSpec};
+use crate::model::{Millis, Missed, Scope, TimerSpec};
 
 /// A timer as it stands, with the chat that it speaks of.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +18,8 @@ pub struct Timer {
     pub chat_id: String,
     pub contact_id: String,
     pub depth: i64,
+    /// Of a recurring one: what becomes of times that pass while it cannot run.
+    pub missed: Missed,
 }
 
 /// The subject of a timer's waiting job, by which it is found when the timer changes.
@@ -44,6 +46,7 @@ fn from_row(row: &AnyRow) -> sqlx::Result<Timer> {
         chat_id: row.text("chat_id")?,
         contact_id: row.text("contact_id")?,
         depth: row.int("depth")?,
+        missed: row.word("missed")?,
     })
 }
 
@@ -52,7 +55,7 @@ pub async fn set(conn: &mut Conn, timer: &Timer) -> sqlx::Result<()> {
     let (scope, scope_id) = timer.spec.scope.parts();
     let mut sql = Sql::new(
         "INSERT INTO timer (install_id, scope, scope_id, name, team_id, revision, due_at, cron, time_zone, payload, \
-         account_id, chat_id, contact_id, depth) VALUES (",
+         account_id, chat_id, contact_id, depth, missed) VALUES (",
     );
     sql.bind(timer.install_id.clone())
         .push(", ")
@@ -68,12 +71,13 @@ pub async fn set(conn: &mut Conn, timer: &Timer) -> sqlx::Result<()> {
     sql.push(", ").bind(timer.spec.due_at).push(", ").bind(timer.spec.cron.clone()).push(", ");
     sql.bind(timer.spec.time_zone.clone()).push(", ").bind(timer.spec.payload.clone()).push(", ");
     sql.bind(timer.account_id.clone()).push(", ").bind(timer.chat_id.clone()).push(", ");
-    sql.bind(timer.contact_id.clone()).push(", ").bind(timer.depth);
+    sql.bind(timer.contact_id.clone()).push(", ").bind(timer.depth).push(", ");
+    sql.bind(timer.missed.as_str().to_owned());
     sql.push(
         ") ON CONFLICT (install_id, scope, scope_id, name) DO UPDATE SET revision = excluded.revision, \
          due_at = excluded.due_at, cron = excluded.cron, time_zone = excluded.time_zone, payload = excluded.payload, \
          account_id = excluded.account_id, chat_id = excluded.chat_id, contact_id = excluded.contact_id, \
-         depth = excluded.depth",
+         depth = excluded.depth, missed = excluded.missed",
     );
     sql.execute(conn).await?;
     Ok(())

@@ -191,6 +191,13 @@ bool sb_timer_cron(const char *scope, const char *name, const char *cron, const 
     DONE(switchboard_plugin_timers_set_cron(&scope_in, &name_in, &cron_in, &time_zone_in, &payload_in, &err));
 }
 
+bool sb_timer_in(const char *to, const char *name, uint64_t due_at, const char *payload) {
+    IN(to);
+    IN(name);
+    IN(payload);
+    DONE(switchboard_plugin_timers_set_in(&to_in, &name_in, due_at, &payload_in, &err));
+}
+
 bool sb_timer_cancel(const char *scope, const char *name) {
     IN(scope);
     IN(name);

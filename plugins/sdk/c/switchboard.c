@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "internal.h"
 
@@ -110,6 +111,14 @@ const char *sb_format(const char *format, ...) {
     return text;
 }
 
+void sb_fail(const char *format, ...) {
+    va_list values;
+    va_start(values, format);
+    sb_log_error("%s", formatted(format, values));
+    va_end(values);
+    __builtin_trap();
+}
+
 static void line(const char *level, const char *message) {
     plugin_string_t word = sb_in(level), said = sb_in(message);
     switchboard_plugin_log_write(&word, &said);
@@ -135,6 +144,13 @@ static __attribute__((unused)) bool end(sb_failure failure, plugin_string_t *err
     return failure == SB_OK;
 }
 
+const char *sb_header(const sb_webhook *request, const char *name) {
+    for (size_t i = 0; i < request->header_count; i++)
+        if (!strcasecmp(request->headers[i].name, name))
+            return request->headers[i].value;
+    return NULL;
+}
+
 #define TAKE(field) .field = sb_out(&from->field)
 
 #ifdef SWITCHBOARD_ON_MESSAGE
@@ -142,6 +158,8 @@ bool exports_switchboard_plugin_on_message_handle(exports_switchboard_plugin_on_
                                                   plugin_string_t *err) {
     sb_message event = {TAKE(id), TAKE(message_id), TAKE(account), TAKE(chat), TAKE(contact), .time = from->time,
                         TAKE(kind), TAKE(text), .attempt = from->attempt, TAKE(json)};
+    event.choice = sb_json(event.json, "data.content.interactive.reply.id");
+    event.file = sb_json(event.json, sb_format("data.content.%s.id", event.kind));
     return end(on_message(&event), err);
 }
 #endif
@@ -183,6 +201,30 @@ bool exports_switchboard_plugin_on_timer_handle(exports_switchboard_plugin_on_ti
 #endif
 
 #ifdef SWITCHBOARD_ON_WEBHOOK
+static void header(exports_switchboard_plugin_on_webhook_webhook_reply_t *to, const char *name, const char *value) {
+    plugin_tuple2_string_string_t *place = &to->headers.ptr[to->headers.len++];
+    plugin_string_dup(&place->f0, name);
+    plugin_string_dup(&place->f1, value);
+}
+
+/* The answer as the host takes it, which frees it. */
+static void answer(const sb_webhook_reply *reply, exports_switchboard_plugin_on_webhook_webhook_reply_t *to) {
+    to->headers.ptr = malloc((reply->header_count + 1) * sizeof *to->headers.ptr);
+    if (!to->headers.ptr)
+        abort();
+    if (reply->content_type)
+        header(to, "content-type", reply->content_type);
+    for (size_t i = 0; i < reply->header_count; i++)
+        header(to, reply->headers[i].name, reply->headers[i].value);
+    if (!reply->body)
+        return;
+    to->body.len = reply->body_length ? reply->body_length : strlen(reply->body);
+    to->body.ptr = malloc(to->body.len + 1);
+    if (!to->body.ptr)
+        abort();
+    memcpy(to->body.ptr, reply->body, to->body.len);
+}
+
 bool exports_switchboard_plugin_on_webhook_handle(exports_switchboard_plugin_on_webhook_webhook_t *from,
                                                   exports_switchboard_plugin_on_webhook_webhook_reply_t *to,
                                                   plugin_string_t *err) {
@@ -193,17 +235,8 @@ bool exports_switchboard_plugin_on_webhook_handle(exports_switchboard_plugin_on_
     sb_failure failure = on_webhook(&request, &reply);
     memset(to, 0, sizeof *to);
     to->status = reply.status;
-    if (!failure && reply.content_type) {
-        to->headers.ptr = malloc(sizeof *to->headers.ptr);
-        to->headers.len = 1;
-        plugin_string_dup(&to->headers.ptr[0].f0, "content-type");
-        plugin_string_dup(&to->headers.ptr[0].f1, reply.content_type);
-    }
-    if (!failure && reply.body) {
-        to->body.len = reply.body_length ? reply.body_length : strlen(reply.body);
-        to->body.ptr = malloc(to->body.len + 1);
-        memcpy(to->body.ptr, reply.body, to->body.len);
-    }
+    if (!failure)
+        answer(&reply, to);
     return end(failure, err);
 }
 #endif

@@ -44,7 +44,9 @@ typedef struct {
     const char *kind; /* text, image, interactive, … */
     const char *text; /* empty where there is none */
     uint32_t attempt; /* 1 at first */
-    const char *json; /* the whole event */
+    const char *json; /* the whole event, for sb_json */
+    const char *choice; /* the id of the button or row that was tapped; NULL for any other message */
+    const char *file; /* the id of the file that it carries; NULL where it has none */
 } sb_message;
 
 /* A status of a message of ours, something of the account, or a fact by name. */
@@ -96,6 +98,8 @@ typedef struct {
     const char *content_type;
     const char *body;
     size_t body_length; /* 0: the body ends in NUL */
+    const sb_pair *headers; /* beside the content type */
+    size_t header_count;
 } sb_webhook_reply;
 
 /* Yours: those that plugin.toml names under [[events]]. */
@@ -109,6 +113,18 @@ sb_failure on_webhook(const sb_webhook *request, sb_webhook_reply *reply);
 /* "code: message" of the call that was refused last, and its code: denied, not-found, invalid, … */
 const char *sb_error(void);
 const char *sb_error_code(void);
+
+/* End the call here, with these words as its failure; for where nothing can be returned. An assert that does
+ * not hold and abort() end it too. */
+void sb_fail(const char *format, ...) __attribute__((__format__(__printf__, 1, 2), __noreturn__));
+
+/* A header's first value, whatever its case; NULL where it is not there. */
+const char *sb_header(const sb_webhook *request, const char *name);
+
+/* A value in JSON, by the names on its way: sb_json(event->json, "message.content.image.id"); parts of a
+ * list by number. A text comes without quotes, anything else as it is written, NULL where it is null or
+ * not there. */
+const char *sb_json(const char *json, const char *path);
 
 /* A new text, as by printf; it lives until the handler returns. */
 const char *sb_format(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));
@@ -178,6 +194,17 @@ bool sb_timer_after(const char *scope, const char *name, uint64_t millis, const 
 bool sb_timer_cron(const char *scope, const char *name, const char *cron, const char *time_zone,
                    const char *payload);
 bool sb_timer_cancel(const char *scope, const char *name);
+/* Once, in another chat: its id, or a phone number. */
+bool sb_timer_in(const char *to, const char *name, uint64_t due_at, const char *payload);
+
+typedef struct {
+    const char *name;
+    uint64_t due_at;
+    const char *cron; /* empty for a one-shot timer */
+    const char *payload;
+} sb_timer_entry;
+
+bool sb_timer_list(const char *scope, const sb_timer_entry **timers, size_t *count);
 
 /* State: scope is "plugin", "account", "chat" or "contact". */
 bool sb_state_get(const char *scope, const char *key, const char **value); /* *value is NULL where absent */
@@ -187,6 +214,9 @@ bool sb_state_delete(const char *scope, const char *key);
 bool sb_state_increment(const char *scope, const char *key, int64_t delta, int64_t *sum);
 bool sb_state_compare_and_set(const char *scope, const char *key, const char *expected, const char *value,
                               bool *was_set); /* expected NULL: no value */
+/* Up to limit (at most 100) whose key begins with prefix and sorts after `after`. */
+bool sb_state_list(const char *scope, const char *prefix, const char *after, uint32_t limit,
+                   const sb_pair **entries, size_t *count);
 
 /* Settings: NULL where absent; a string as it is, anything else as JSON. */
 const char *sb_config(const char *key);
@@ -231,6 +261,22 @@ bool sb_chat_hand_over(const char *chat, const char *reason);
 bool sb_chat_hand_back(const char *chat);
 bool sb_chat_assign(const char *chat, const char *who);
 
+typedef struct {
+    const char *id;
+    const char *direction; /* in or out */
+    const char *kind;
+    const char *text;
+    uint64_t time;
+    const char *status;
+} sb_line;
+
+/* The newest messages first, up to limit (at most 100), older than the message `before` where it is not empty. */
+bool sb_chat_history(const char *chat, const char *before, uint32_t limit, const sb_line **lines, size_t *count);
+
+/* Templates as JSON, one and a list; NULL where refused. status may be empty. */
+const char *sb_template(const char *name, const char *language);
+const char *sb_templates(const char *status, const char *after, uint32_t limit);
+
 /* Stored files: a description as JSON, a piece of one, and a new one to send by its id. */
 const char *sb_media_describe(const char *id);
 const char *sb_media_read(const char *id, uint64_t offset, uint32_t length, size_t *read);
@@ -238,8 +284,5 @@ const char *sb_media_keep(const char *mime_type, const char *filename, const voi
 
 /* Emit an event of your own, with a JSON object; gives its id, or NULL. */
 const char *sb_emit(const char *name, const char *json);
-
-/* What has no function here (lists, history, templates) is in plugin.h, which is made from the contract:
- * whatever such a function returns is freed with the function of the same name that ends in _free. */
 
 #endif

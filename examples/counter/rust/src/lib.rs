@@ -1,4 +1,4 @@
-//! Counts, reminds, asks another service, and fails when it is told to.
+//! Counts, reminds, copies files, asks another service, and fails when it is told to.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use switchboard_sdk::prelude::*;
 use switchboard_sdk::serde::Deserialize;
 
-switchboard_sdk::plugin!(message = on_message, timer = on_timer);
+switchboard_sdk::plugin!(message = on_message, timer = on_timer, webhook = on_webhook);
 
 #[derive(Deserialize)]
 #[serde(crate = "switchboard_sdk::serde")]
@@ -17,6 +17,9 @@ struct Settings {
 }
 
 fn on_message(event: Message) -> Result<()> {
+    if let Some(file) = event.file() {
+        return copy(&event, &file);
+    }
     let settings: Settings = config()?;
     let (word, rest) = event.text.split_once(' ').unwrap_or((&event.text, ""));
     let answer = match word {
@@ -38,7 +41,7 @@ fn on_message(event: Message) -> Result<()> {
             format!("{} {}", answer.status, answer.text())
         }
         // What plugin.toml does not ask for is refused; the error names the line to add.
-        "tag" => match contacts::tag(&event.contact, "regular", "") {
+        "tag" => match contacts::tag(&event, "regular", "") {
             Ok(()) => "tagged".to_owned(),
             Err(refusal) => format!("{}: {}", refusal.code, refusal.message),
         },
@@ -52,6 +55,21 @@ fn on_message(event: Message) -> Result<()> {
 
 fn on_timer(timer: Timer) -> Result<()> {
     reply(&timer, format!("Reminder: {}", timer.payload))?;
+    Ok(())
+}
+
+/// A webhook is answered with what it brought, back to front.
+fn on_webhook(request: Webhook) -> Result<WebhookReply> {
+    let mime_type = request.header("content-type").unwrap_or_default();
+    let body: Vec<u8> = request.body.iter().rev().copied().collect();
+    let length = body.len().to_string();
+    Ok(WebhookReply::bytes(201, mime_type, body).header("x-length", length))
+}
+
+fn copy(event: &Message, file: &str) -> Result<()> {
+    let about = media::describe(file)?;
+    let kept = media::keep(&about.mime_type, "copy.png", &media::whole(file, 1 << 20)?)?;
+    messaging::image(kept, format!("{}, {} bytes", about.mime_type, about.size)).send(event)?;
     Ok(())
 }
 

@@ -40,7 +40,9 @@ pub fn build(project: &Project) -> Result<Vec<u8>> {
     compiler
         .args(handlers.iter().map(|on| format!("-DSWITCHBOARD_ON_{}", on.as_str().to_uppercase())));
     compiler.arg("-I").arg(&work).arg("-I").arg(&project.dir).args(&sources);
-    compiler.args(["switchboard.c", "calls.c", "plugin.c"].map(|own| work.join(own)));
+    compiler.args(
+        ["switchboard.c", "calls.c", "lists.c", "json.c", "plugin.c"].map(|own| work.join(own)),
+    );
     compiler.arg("-o").arg(&module).current_dir(&project.dir);
     tools::run("compiling", &mut compiler)?;
     let module = std::fs::read(&module).with_context(|| module.display().to_string())?;

@@ -16,14 +16,14 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use self::project::Project;
-use super::one_file;
+use super::{flow_file, one_file, plugin_file};
 use crate::plugin::Bare;
-use crate::plugin::manifest::{Language, Manifest, embed, extract};
+use crate::plugin::manifest::{Language, Manifest, embed};
 
-/// Make one .wasm file of a plugin's folder, or of a bot in one file.
+/// Make one .wasm file of a plugin's folder.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The plugin's folder, which has a plugin.toml, or a bot in one file
+    /// The plugin's folder, which has a plugin.toml; or a bot in one file, or the file of a flow
     #[arg(default_value = ".", value_name = "DIR|FILE")]
     dir: PathBuf,
     /// Where to write the plugin [default: <id>.wasm in the folder]
@@ -40,55 +40,14 @@ pub struct Args {
     json: bool,
 }
 
-/// A plugin, as it was built.
-struct Built {
-    bytes: Vec<u8>,
-    manifest: Manifest,
-    language: Option<Language>,
-    /// Where it goes, unless it is told.
-    folder: PathBuf,
-}
-
 /// Build, put the manifest in, and print where the plugin is and how large (in bytes).
 ///
 /// # Errors
 /// One sentence that says what is missing: the manifest, the target, a library to build.
-pub async fn run(args: Args) -> Result<()> {
-    let built = if one_file::is(&args.dir) { one(&args.dir).await? } else { project(&args)? };
-    let Built { bytes, manifest, language, folder } = built;
-    let out = args.out.unwrap_or_else(|| folder.join(format!("{}.wasm", manifest.id)));
-    std::fs::write(&out, &bytes).with_context(|| format!("cannot write {}", out.display()))?;
-    if args.json {
-        let line = json!({
-            "id": manifest.id,
-            "version": manifest.version.to_string(),
-            "language": language.map(Language::as_str),
-            "path": out,
-            "size": bytes.len(),
-        });
-        println!("{line}");
-    } else {
-        let size = size(bytes.len());
-        println!("{}: {} {}, {size}", out.display(), manifest.id, manifest.version);
+pub fn run(args: &Args) -> Result<()> {
+    if args.wasm.is_none() && (flow_file::is_flow(&args.dir) || one_file::is(&args.dir)) {
+        return one(args);
     }
-    Ok(())
-}
-
-/// A bot in one file.
-async fn one(path: &Path) -> Result<Built> {
-    let bytes = one_file::wrap(path).await?;
-    let manifest = Manifest::parse(&extract(&bytes)?)?;
-    let language = match Bare::of(path) {
-        Some(Bare::Javascript) => Some(Language::Javascript),
-        Some(Bare::Typescript) => Some(Language::Typescript),
-        None => None,
-    };
-    let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-    Ok(Built { bytes, manifest, language, folder })
-}
-
-/// A folder with a plugin.toml.
-fn project(args: &Args) -> Result<Built> {
     let project = Project::open(&args.dir, args.tools.as_deref())?;
     let (component, language, from) = match &args.wasm {
         Some(wasm) => {
@@ -99,9 +58,42 @@ fn project(args: &Args) -> Result<Built> {
             (component(&project, language)?, Some(language), args.dir.clone())
         }
     };
-    let bytes =
+    let plugin =
         embed(&component, &project.manifest_toml).with_context(|| from.display().to_string())?;
-    Ok(Built { bytes, manifest: project.manifest, language, folder: args.dir.clone() })
+    write(args, &plugin, &project.manifest, language.map(Language::as_str), &args.dir)
+}
+
+/// A bare file is put into its engine, which is built already.
+fn one(args: &Args) -> Result<()> {
+    let plugin = super::block_on(plugin_file::get(&args.dir))?;
+    let folder = args.dir.parent().unwrap_or(Path::new("."));
+    let language = Bare::of(&args.dir).map_or("flow", Bare::as_str);
+    write(args, &plugin.bytes, &plugin.manifest, Some(language), folder)
+}
+
+fn write(
+    args: &Args,
+    plugin: &[u8],
+    manifest: &Manifest,
+    language: Option<&str>,
+    folder: &Path,
+) -> Result<()> {
+    let out = args.out.clone().unwrap_or_else(|| folder.join(format!("{}.wasm", manifest.id)));
+    std::fs::write(&out, plugin).with_context(|| format!("cannot write {}", out.display()))?;
+    if args.json {
+        let line = json!({
+            "id": manifest.id,
+            "version": manifest.version.to_string(),
+            "language": language,
+            "path": out,
+            "size": plugin.len(),
+        });
+        println!("{line}");
+    } else {
+        let size = size(plugin.len());
+        println!("{}: {} {}, {size}", out.display(), manifest.id, manifest.version);
+    }
+    Ok(())
 }
 
 fn component(project: &Project, language: Language) -> Result<Vec<u8>> {
@@ -131,15 +123,15 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let args =
             |wasm| Args { dir: dir.path().to_owned(), out: None, wasm, tools: None, json: false };
-        let error = project(&args(None)).map(drop).expect_err("no manifest");
+        let error = run(&args(None)).expect_err("no manifest");
         assert!(error.to_string().contains("plugin.toml"), "{error:#}");
         std::fs::write(dir.path().join("plugin.toml"), "id = \"bot\"\nversion = \"0.1.0\"\n")
             .expect("written");
-        let error = project(&args(None)).map(drop).expect_err("no project");
+        let error = run(&args(None)).expect_err("no project");
         assert!(error.to_string().contains("--wasm"), "{error:#}");
         let wasm = dir.path().join("bot.txt");
         std::fs::write(&wasm, "no component").expect("written");
-        let error = project(&args(Some(wasm))).map(drop).expect_err("no component");
+        let error = run(&args(Some(wasm))).expect_err("no component");
         assert!(error.to_string().contains("bot.txt"), "{error:#}");
     }
 

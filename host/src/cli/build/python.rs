@@ -94,8 +94,12 @@ fn install_libraries(dir: &Path, tools: &Path, libraries: &Path) -> Result<()> {
     tools::install(libraries, wanted.trim(), || {
         let mut install = pip(tools);
         install.args(["install", "--upgrade", "--target"]).arg(libraries);
-        install.args(["--no-compile", "--only-binary=:all:", "--platform=any", "--requirement"]);
-        tools::run("pip install", install.arg(&requirements))
+        install.args(["--no-compile", "--only-binary=:all:", "--platform=any"]);
+        // That of the engine, not of the tool.
+        install.args(["--implementation=py", "--python-version=3.14", "--requirement"]);
+        tools::run("pip install", install.arg(&requirements)).context(
+            "requirements.txt may name only what is Python through and through: on PyPI it has a wheel that ends in none-any.whl",
+        )
     })
 }
 

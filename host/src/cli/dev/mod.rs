@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use super::{compiled, plugin_file, setup, telemetry};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::flow::install::{Consent, Upload, upload};
+use crate::flow::install::{Actor, Consent, Upload, upload};
 use crate::plugin::manifest::Manifest;
 use crate::{App, Running};
 use chat::Chat;
@@ -148,7 +148,7 @@ async fn swap(chat: &mut Chat, built: Result<Vec<u8>>, begun: Instant) -> Result
     }
     let (built_in, begun) = (begun.elapsed(), Instant::now());
     let new = Upload { bytes: bytes.clone(), consent: Consent::All, accounts: None, config: None };
-    match upload(&chat.house, &chat.team, new).await {
+    match upload(&chat.house, &Actor::new(&chat.team, Actor::COMMAND), new).await {
         Ok(install) => {
             let may = Manifest::parse(&install.manifest)
                 .map(|manifest| manifest.asks().in_words())

@@ -7,9 +7,11 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::scene::Scene;
+use super::stubs::with_file;
 use super::transcript::{Act, TeamAct, Webhook, What};
 use crate::channel::Intake;
 use crate::channel::sandbox::Incoming;
+use crate::flow::{fire, signature};
 use crate::model::{
     AccountState, Content, Inbound, InboundStatus, Interactive, Message, Reaction, Reply, Status,
 };
@@ -21,7 +23,7 @@ impl Scene {
     /// Do what a step says, and let happen all that follows from it now.
     pub(super) async fn act(&mut self, what: &What) -> anyhow::Result<()> {
         match what {
-            What::Named | What::Check(_) => return Ok(()),
+            What::Named | What::With(_) | What::Check(_) => return Ok(()),
             What::Config { key, value } => return self.set_config(key, value).await,
             What::Secret { name, value } => return self.set_secret(name, value).await,
             What::Withhold(names) => return self.withhold(names).await,
@@ -41,6 +43,10 @@ impl Scene {
             What::Consent { who, opt_in } => self.consent(who, *opt_in).await?,
             What::Account { state, reason } => self.account_state(*state, reason).await?,
             What::Team(act) => self.team_act(act).await?,
+            What::Fire(shot) => {
+                let (house, shot) = (self.house(), shot.clone());
+                fire::fire(house, &self.team, &self.install, shot, "the transcript").await?;
+            }
             _ => {}
         }
         self.settle().await
@@ -63,7 +69,7 @@ impl Scene {
             from: person.phone.clone(),
             aliases: Vec::new(),
             name: person.shown.clone(),
-            content,
+            content: with_file(content),
             reply_to,
             referral: None,
             provider_id: None,
@@ -171,13 +177,32 @@ impl Scene {
         Ok((contact.id, chat.id))
     }
 
+    /// The signature of a call, where its route wants one, the transcript knows the secret, and does not
+    /// give another signature itself.
+    fn signed(&self, webhook: &Webhook) -> Vec<(String, String)> {
+        let path = webhook.path.split('?').next().unwrap_or_default();
+        let route = self.manifest.routes.iter().find(|route| route.path == path);
+        let Some(verify) = route.and_then(|route| route.verify.as_ref()) else { return Vec::new() };
+        let given =
+            |name: &str| webhook.headers.iter().any(|(it, _)| it.eq_ignore_ascii_case(name));
+        let Some(secret) = self.secrets.get(&verify.secret) else { return Vec::new() };
+        if given(signature::header(verify)) {
+            return Vec::new();
+        }
+        let named = webhook.headers.iter().find(|(it, _)| it.eq_ignore_ascii_case("webhook-id"));
+        let id = named.map_or_else(|| self.house().clock.id("msg"), |(_, id)| id.clone());
+        let mut headers = signature::sign(verify, secret, &id, webhook.body.as_bytes(), self.now());
+        headers.retain(|(name, _)| !given(name));
+        headers
+    }
+
     /// Call an address of the plugin. A caller who waits for a reply that a failure put off goes away.
     async fn webhook(&mut self, webhook: &Webhook) -> anyhow::Result<()> {
         let method = Method::from_bytes(webhook.method.as_bytes())?;
         let url = format!("{}/x/{}{}", self.running.url(), self.install, webhook.path);
         let client = reqwest::Client::builder().no_proxy().build()?;
         let mut request = client.request(method, url).body(webhook.body.clone());
-        for (name, value) in &webhook.headers {
+        for (name, value) in webhook.headers.iter().chain(&self.signed(webhook)) {
             request = request.header(name, value);
         }
         let mut asked = tokio::spawn(async move {

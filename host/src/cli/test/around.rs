@@ -4,6 +4,7 @@ use regex::Regex;
 
 use super::grammar::{Read, joined, pair, word};
 use super::transcript::{Stub, Webhook, What};
+use crate::flow::fire::Shot;
 
 const PERMISSIONS: [&str; 10] = [
     "messaging",
@@ -85,4 +86,27 @@ pub fn webhook(rest: &str, below: &[String]) -> Read<Webhook> {
         .collect();
     let body = joined(body, &below[headers.len()..]);
     Ok(Webhook { method: method.to_owned(), path: path.to_owned(), headers, body })
+}
+
+/// `schedule daily`, `timer nudge PAYLOAD`, `event order.placed {"id": 7}`.
+pub fn shot(rest: &str, below: &[String]) -> Read<Shot> {
+    let usage =
+        "write `fire schedule NAME`, `fire timer NAME PAYLOAD` or `fire event NAME {\"id\": 7}`";
+    let (what, rest) = word(rest);
+    let (name, rest) = word(rest);
+    let (name, given) = (name.to_owned(), joined(rest, below));
+    if name.is_empty() {
+        return Err(usage.to_owned());
+    }
+    match what {
+        "schedule" if given.is_empty() => Ok(Shot::Schedule(name)),
+        "timer" => Ok(Shot::Timer { name, payload: given, chat_id: String::new() }),
+        "event" => {
+            let given = if given.is_empty() { "{}" } else { &given };
+            let data = serde_json::from_str(given)
+                .map_err(|error| format!("the event's data is no JSON object: {error}"))?;
+            Ok(Shot::Event { name, data, chat_id: String::new() })
+        }
+        _ => Err(usage.to_owned()),
+    }
 }

@@ -1,10 +1,11 @@
 //! What a line of a transcript may say.
 
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::around::{config, stub, webhook, withhold};
+use super::around::{config, shot, stub, webhook, withhold};
 use super::moment;
 use super::transcript::{Act, CUSTOMER, Lines, Person, Reader, TeamAct, What};
 use super::wanted::{bot, check, says};
@@ -46,7 +47,9 @@ pub fn step(reader: &mut Reader, lines: &Lines<'_>) -> Read<Option<What>> {
             let (name, value) = pair(rest).ok_or("write `secret NAME = VALUE`")?;
             What::Secret { name, value }
         }
+        "with" if !rest.is_empty() => What::With(PathBuf::from(rest)),
         "withhold" => withhold(rest)?,
+        "fire" => What::Fire(shot(rest, &lines.below)?),
         "http" => What::Stub(stub(rest, &lines.below)?),
         "at" => What::Wait(moment::at(rest, reader.zone)?),
         "after" => What::Wait(moment::after(rest)?),
@@ -207,7 +210,7 @@ pub fn media_kind(kind: &str) -> Read<()> {
 }
 
 /// A file that nobody cares about.
-fn sample(kind: &str) -> &'static str {
+pub fn sample(kind: &str) -> &'static str {
     match kind {
         "image" => "https://files.example.com/image.png",
         "audio" => "https://files.example.com/audio.ogg",

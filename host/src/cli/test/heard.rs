@@ -85,6 +85,16 @@ impl Scene {
         heard
             .faults
             .extend(failures.into_iter().map(|row| Fault { class: row.fault, reason: row.reason }));
+        for neighbour in &mut self.neighbours {
+            let last = &neighbour.last_failure;
+            let failures =
+                plugin_log::failures_after(&mut conn, &self.team, &neighbour.install, last, MOST);
+            for row in failures.await? {
+                let reason = format!("{}: {}", neighbour.name, row.reason);
+                heard.faults.push_back(Fault { class: row.fault, reason });
+                neighbour.last_failure = row.id;
+            }
+        }
         let letters =
             dead_letter::list(&mut conn, &self.team, Some(&self.install), &heard.last_letter, MOST)
                 .await?;

@@ -13,13 +13,13 @@ mod stubs;
 pub mod transcript;
 mod wanted;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
-use super::one_file;
 use super::plugin_file::{self, Plugin};
 use super::progress::Progress;
 use checks::Wrong;
@@ -34,8 +34,8 @@ const EXTENSION: &str = "chat";
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
 pub struct Args {
-    /// The plugin's folder; its transcripts are tests/*.chat. Or a bot in one file, with bot.chat or
-    /// tests/*.chat beside it
+    /// The plugin's folder; its transcripts are tests/*.chat. Or a bot in one file, NAME.js or NAME.yaml;
+    /// then they are NAME.chat and tests/NAME*.chat beside it
     #[arg(default_value = ".", value_name = "DIR|FILE")]
     dir: PathBuf,
     /// Play these transcripts only: files, or parts of their names
@@ -55,11 +55,12 @@ pub async fn run(args: Args) -> Result<()> {
     let building = Progress::start(format!("building {}", args.dir.display()));
     let plugin = plugin_file::get(args.plugin.as_ref().unwrap_or(&args.dir)).await?;
     drop(building);
+    let mut others = Others { dir: args.dir.clone(), built: HashMap::new() };
     let mut results = Vec::with_capacity(files.len());
     for path in &files {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read {}", path.display()))?;
-        let played = play(&plugin, name_of(&args.dir, path), &text).await;
+        let played = play(&plugin, &mut others, name_of(&args.dir, path), &text).await;
         if !args.json {
             print!("{}", played.show(&text));
         }
@@ -83,23 +84,24 @@ pub async fn run(args: Args) -> Result<()> {
 
 /// The transcripts to play, in order of their names.
 fn transcripts(args: &Args) -> Result<Vec<PathBuf>> {
-    let (base, own) = match one_file::is(&args.dir) {
-        true => {
-            let base = args.dir.parent().map(Path::to_owned).unwrap_or_default();
-            (base, Some(args.dir.with_extension(EXTENSION)))
-        }
-        false => (args.dir.clone(), None),
-    };
-    // A bot in one file has one of its name beside it, which is played alone.
-    let own = own.filter(|own| own.is_file() && args.only.is_empty());
-    if let Some(own) = own {
-        return Ok(vec![own]);
-    }
-    let folder = base.join(FOLDER);
+    let folder = folder_of(&args.dir).join(FOLDER);
     let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
         .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
         .unwrap_or_default();
     files.retain(|path| path.extension().is_some_and(|extension| extension == EXTENSION));
+    if args.dir.is_file() {
+        // Several flows may lie in one folder: each has the transcripts that begin with its name.
+        let stem = args.dir.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let stem = stem.unwrap_or_default();
+        files.retain(|path| {
+            path.file_name().is_some_and(|name| belongs(&name.to_string_lossy(), &stem))
+        });
+    }
+    // A short one may lie beside the file itself.
+    let beside = args.dir.with_extension(EXTENSION);
+    if args.dir.is_file() && beside.is_file() {
+        files.push(beside);
+    }
     files.sort();
     if files.is_empty() && args.only.is_empty() {
         bail!(
@@ -125,17 +127,58 @@ fn transcripts(args: &Args) -> Result<Vec<PathBuf>> {
     Ok(chosen)
 }
 
+/// Where a plugin's transcripts lie: a file's are beside it.
+fn folder_of(plugin: &Path) -> &Path {
+    if !plugin.is_file() {
+        return plugin;
+    }
+    plugin.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// `lead.chat` and `lead.timeout.chat` belong to `lead.yaml`.
+fn belongs(name: &str, stem: &str) -> bool {
+    name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.'))
+}
+
 fn name_of(dir: &Path, path: &Path) -> String {
-    path.strip_prefix(dir).unwrap_or(path).display().to_string()
+    path.strip_prefix(folder_of(dir)).unwrap_or(path).display().to_string()
+}
+
+/// The plugins that transcripts name, each built once.
+struct Others {
+    /// From here their paths go.
+    dir: PathBuf,
+    built: HashMap<PathBuf, Plugin>,
+}
+
+impl Others {
+    /// The plugins of a chain; `None` is the one that is tested.
+    async fn chain(&mut self, paths: Vec<PathBuf>) -> Result<Vec<Option<Plugin>>> {
+        let mut chain = Vec::with_capacity(paths.len());
+        for path in paths {
+            if path == Path::new(".") {
+                chain.push(None);
+                continue;
+            }
+            if !self.built.contains_key(&path) {
+                let _building = Progress::start(format!("building {}", path.display()));
+                let plugin = plugin_file::get(&self.dir.join(&path)).await;
+                let plugin = plugin.with_context(|| format!("with {}", path.display()))?;
+                self.built.insert(path.clone(), plugin);
+            }
+            chain.push(self.built.get(&path).cloned());
+        }
+        Ok(chain)
+    }
 }
 
 /// Play one transcript, up to the first step that does not hold.
-async fn play(plugin: &Plugin, file: String, text: &str) -> Played {
+async fn play(plugin: &Plugin, others: &mut Others, file: String, text: &str) -> Played {
     let begun = Instant::now();
     let at = |line, wrong| Failure { line, wrong, logs: Vec::new(), faults: Vec::new() };
     let failure = match Transcript::parse(text) {
         Err(unreadable) => Some(at(unreadable.line, Wrong::Says(unreadable.problem))),
-        Ok(transcript) => match Scene::start(plugin, &transcript).await {
+        Ok(transcript) => match begin(plugin, others, &transcript).await {
             Err(error) => Some(at(1, Wrong::from(error))),
             Ok(mut scene) => {
                 let failure = follow(&mut scene, &transcript).await.err();
@@ -145,6 +188,11 @@ async fn play(plugin: &Plugin, file: String, text: &str) -> Played {
         },
     };
     Played { file, millis: begun.elapsed().as_millis(), failure }
+}
+
+async fn begin(plugin: &Plugin, others: &mut Others, transcript: &Transcript) -> Result<Scene> {
+    let chain = others.chain(transcript.chain()).await?;
+    Scene::start(plugin, &chain, transcript).await
 }
 
 async fn follow(scene: &mut Scene, transcript: &Transcript) -> Result<(), Failure> {

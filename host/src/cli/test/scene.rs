@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::flow::House;
 use crate::flow::batch::Batcher;
 use crate::flow::inbound::{Door, Receiver};
-use crate::flow::install::{self, Consent, Upload};
+use crate::flow::install::{self, Actor, Consent, InstallError, Upload};
 use crate::model::{Chat, Contact, Millis};
 use crate::plugin::Grants;
 use crate::plugin::manifest::Manifest;
@@ -41,6 +41,10 @@ pub struct Scene {
     pub(super) team: String,
     pub(super) account: String,
     pub(super) install: String,
+    /// The other plugins of the chain: install and name, and the last failure that was heard.
+    pub(super) neighbours: Vec<Neighbour>,
+    /// Of the plugin, as far as the transcript gave them.
+    pub(super) secrets: BTreeMap<String, String>,
     pub(super) manifest: Manifest,
     pub(super) people: BTreeMap<String, Person>,
     pub(super) stubs: Arc<Stubs>,
@@ -53,11 +57,16 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Start a house, with the plugin installed as the transcript's first lines say.
+    /// Start a house, with the plugin installed as the transcript's first lines say, in its place of the
+    /// chain among the others.
     ///
     /// # Errors
-    /// When the house does not start, or the plugin cannot be installed in it.
-    pub async fn start(plugin: &Plugin, transcript: &Transcript) -> anyhow::Result<Self> {
+    /// When the house does not start, or a plugin cannot be installed in it.
+    pub async fn start(
+        plugin: &Plugin,
+        chain: &[Option<Plugin>],
+        transcript: &Transcript,
+    ) -> anyhow::Result<Self> {
         let data = tempfile::tempdir().context("no temporary folder")?;
         compiled::share(data.path());
         let clock = Clock::manual(beginning(transcript));
@@ -73,14 +82,8 @@ impl Scene {
         };
         running.house.channels.sandbox.set_behaviour(&begun.account_id, behaviour);
         let config = first_config(transcript);
-        let upload = Upload {
-            bytes: plugin.bytes.clone(),
-            consent: Consent::All,
-            accounts: None,
-            config: Some(Value::Object(config.clone())),
-        };
-        let installed = install::upload(&running.house, &begun.team_id, upload).await;
-        let installed = match installed {
+        let installed = install_all(&running, &begun.team_id, plugin, chain, &config).await;
+        let (installed, neighbours) = match installed {
             Ok(installed) => installed,
             Err(error) => {
                 running.stop().await;
@@ -96,7 +99,9 @@ impl Scene {
             door,
             team: begun.team_id,
             account: begun.account_id,
-            install: installed.id,
+            install: installed,
+            neighbours,
+            secrets: BTreeMap::new(),
             manifest: plugin.manifest.clone(),
             people: transcript.people.clone(),
             stubs,
@@ -150,12 +155,17 @@ impl Scene {
         }
         self.config.insert(key.to_owned(), value.clone());
         let config = Value::Object(self.config.clone());
-        install::set_config(self.house(), &self.team, &self.install, config).await?;
+        install::set_config(self.house(), &self.by(), &self.install, config).await?;
         Ok(())
     }
 
-    pub(super) async fn set_secret(&self, name: &str, value: &str) -> anyhow::Result<()> {
-        install::set_secret(self.house(), &self.team, &self.install, name, value).await?;
+    fn by(&self) -> Actor {
+        Actor::new(&self.team, Actor::COMMAND)
+    }
+
+    pub(super) async fn set_secret(&mut self, name: &str, value: &str) -> anyhow::Result<()> {
+        install::set_secret(self.house(), &self.by(), &self.install, name, value).await?;
+        self.secrets.insert(name.to_owned(), value.to_owned());
         Ok(())
     }
 
@@ -167,7 +177,7 @@ impl Scene {
             grants.retain(|name, _| !self.withheld.contains(name));
         }
         let grants: Grants = serde_json::from_value(grants)?;
-        install::set_grants(self.house(), &self.team, &self.install, &grants).await?;
+        install::set_grants(self.house(), &self.by(), &self.install, &grants).await?;
         Ok(())
     }
 
@@ -181,6 +191,45 @@ impl Scene {
         let chat = chat::between(&mut conn, &self.account, &contact.id).await?;
         Ok(chat.map(|chat| (contact, chat)))
     }
+}
+
+/// A plugin beside the one that is tested.
+pub struct Neighbour {
+    pub install: String,
+    pub name: String,
+    pub last_failure: String,
+}
+
+/// Install the plugins of a chain in their order; the one that is tested is `None` there. Gives its
+/// install and the others'.
+async fn install_all(
+    running: &Running,
+    team: &str,
+    plugin: &Plugin,
+    chain: &[Option<Plugin>],
+    config: &Map<String, Value>,
+) -> Result<(String, Vec<Neighbour>), InstallError> {
+    let by = Actor::new(team, Actor::COMMAND);
+    let mut own = String::new();
+    let mut neighbours = Vec::new();
+    for one in chain {
+        let upload = Upload {
+            bytes: one.as_ref().unwrap_or(plugin).bytes.clone(),
+            consent: Consent::All,
+            accounts: None,
+            config: one.is_none().then(|| Value::Object(config.clone())),
+        };
+        let installed = install::upload(&running.house, &by, upload).await?;
+        match one {
+            None => own = installed.id,
+            Some(_) => neighbours.push(Neighbour {
+                install: installed.id,
+                name: installed.plugin,
+                last_failure: String::new(),
+            }),
+        }
+    }
+    Ok((own, neighbours))
 }
 
 /// No limits that a test would meet, nothing that waits for a person to read.

@@ -1,12 +1,14 @@
 //! A transcript as it is read: one step a line, with the indented lines that belong to it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use regex::Regex;
 use serde_json::Value;
 
 use super::grammar;
 use super::moment::{Due, Zone};
+use crate::flow::fire::Shot;
 use crate::model::{AccountState, Content, Status};
 
 /// A conversation, and what must come of it.
@@ -49,6 +51,9 @@ pub enum What {
     Withhold(Vec<String>),
     /// Names a customer; they do nothing by it.
     Named,
+    /// A plugin that runs beside the one that is tested; `.` is that one.
+    With(PathBuf),
+    Fire(Shot),
     Stub(Stub),
     Writes {
         who: String,
@@ -84,6 +89,7 @@ impl What {
                 | Self::Secret { .. }
                 | Self::Withhold(_)
                 | Self::Named
+                | Self::With(_)
                 | Self::Stub(_)
         )
     }
@@ -241,10 +247,30 @@ impl Transcript {
             let text = lines[first..at].join("\n").trim_end().to_owned();
             let lines = Lines { head, below };
             if let Some(what) = grammar::step(&mut reader, &lines).map_err(unreadable)? {
+                let begun = steps.iter().any(|step: &Step| !step.what.is_setting());
+                if begun && matches!(what, What::With(_)) {
+                    let problem = "`with` stands before anything happens".to_owned();
+                    return Err(Unreadable { line: first + 1, problem });
+                }
                 steps.push(Step { line: first + 1, text, what });
             }
         }
         Ok(Self { steps, people: reader.people })
+    }
+
+    /// The plugins that run in it, in the order of the chain. The one that is tested is `.`, the last
+    /// where no line names it.
+    pub fn chain(&self) -> Vec<PathBuf> {
+        let own = PathBuf::from(".");
+        let named = self.steps.iter().filter_map(|step| match &step.what {
+            What::With(path) => Some(path.clone()),
+            _ => None,
+        });
+        let mut chain: Vec<PathBuf> = named.collect();
+        if !chain.contains(&own) {
+            chain.push(own);
+        }
+        chain
     }
 }
 
@@ -296,6 +322,18 @@ mod tests {
         let What::Check(Check::Says(expected)) = &bot.what else { panic!("{bot:?}") };
         assert_eq!(expected.choices, "[A] [B]");
         assert!(expected.words.as_ref().is_some_and(|words| words.fit("hi")));
+    }
+
+    #[test]
+    fn plugins_stand_in_their_order_and_the_tested_one_last_unless_it_is_named() {
+        let chain = |text: &str| {
+            let chain = Transcript::parse(text).expect("reads").chain();
+            chain.iter().map(|path| path.display().to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(chain("customer: a"), ["."]);
+        assert_eq!(chain("with ../one\nwith two.wasm\n"), ["../one", "two.wasm", "."]);
+        assert_eq!(chain("with .\nsecret a = b\nwith ../one\ncustomer: a"), [".", "../one"]);
+        assert!(refused("customer: a\nwith ../one").contains("before anything"));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::model::{
     Tier,
 };
 use crate::store::group::Kind;
-use crate::store::{Tx, account, bulk, group, job, team};
+use crate::store::{Tx, account, bulk, group, job, listen, team};
 
 pub use history::sync;
 pub use pulse::Pulses;
@@ -84,7 +84,10 @@ pub async fn buy(house: &House, mut account: Account) -> Result<Account, Account
     check_groups(&mut tx, &account).await?;
     ledger::purchase(house, &mut tx, &mut account).await?;
     account::insert(&mut tx, &account).await?;
+    // Plugins may choose by the types of accounts.
+    listen::tell_installs(&house.store, &mut tx).await?;
     house.commit(tx).await?;
+    house.registry.forget(&account.team_id);
     Ok(account)
 }
 

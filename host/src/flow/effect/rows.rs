@@ -7,11 +7,13 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::fate::{self, is_last, parked_lane};
 use super::{Conclusion, Settlement, effects, people, state};
+use crate::flow::install::{Actor, Change, note};
 use crate::flow::send::{self, Draft};
 use crate::flow::timers::{self, Fire};
-use crate::flow::{House, record};
+use crate::flow::{House, fire, record};
 use crate::model::{
-    Effect, Event, EventKind, FaultClass, InstallState, Millis, OptIn, Recipient, Scope, StoredFile,
+    Effect, Event, EventKind, FaultClass, InstallState, Millis, Missed, OptIn, Recipient, Scope,
+    StoredFile, TimerSpec,
 };
 use crate::plugin::{Fault, Outcome, Verdict};
 use crate::store::dead_letter::DeadLetter;
@@ -119,6 +121,17 @@ impl Rows {
             level: line.level.to_owned(),
             message: line.message.clone(),
         }));
+        if let Some(message) = fire::outcome(event, outcome) {
+            self.logs.push(LogRow {
+                id: house.clock.id("log"),
+                team_id: event.team_id.clone(),
+                install_id: install_id.to_owned(),
+                event_id: event.id.clone(),
+                at: house.clock.now(),
+                level: "info".to_owned(),
+                message,
+            });
+        }
         if let Verdict::Failed(fault) = &outcome.verdict {
             self.failures.push(FailureRow {
                 id: house.clock.id("flr"),
@@ -180,6 +193,10 @@ impl Rows {
         );
         plugin::set_install_state(conn, install_id, InstallState::Suspended, &reason, until)
             .await?;
+        if let Some(install) = plugin::install(conn, &event.team_id, install_id).await? {
+            let details = serde_json::json!({ "reason": reason });
+            note(house, conn, Actor::HOST, &install, Change::Suspended, details).await?;
+        }
         listen::tell_installs(&house.store, conn).await?;
         tracing::warn!(
             install = install_id,
@@ -210,7 +227,8 @@ impl Rows {
     ) -> anyhow::Result<()> {
         let over = matches!(outcome.verdict, Verdict::Done { .. })
             || given_up(house, item, outcome).is_some();
-        if event.kind == EventKind::TIMER_FIRED && over {
+        // One that a person fired by hand is no timer that stands.
+        if event.kind == EventKind::TIMER_FIRED && over && !event.data["timer"].is_null() {
             let fire: Fire = serde_json::from_value(event.data["timer"].clone())?;
             timer::end(conn, install_id, &fire.scope, &fire.name, fire.revision).await?;
         }
@@ -289,6 +307,31 @@ impl Rows {
                     chat_id: keep(&event.chat_id),
                     contact_id: keep(&event.contact_id),
                     depth: event.depth,
+                    missed: Missed::default(),
+                };
+                timers::arm(conn, house, &timer).await?;
+            }
+            Effect::SetTimerIn { to, name, due_at, payload } => {
+                let Some(chat) = send::chat_of(house, conn, &event.team_id, to).await? else {
+                    return Ok(());
+                };
+                let timer = Timer {
+                    install_id: install_id.to_owned(),
+                    team_id: event.team_id.clone(),
+                    spec: TimerSpec {
+                        scope: Scope::Chat(chat.id.clone()),
+                        name: name.clone(),
+                        due_at: *due_at,
+                        cron: String::new(),
+                        time_zone: String::new(),
+                        payload: payload.clone(),
+                    },
+                    revision: timers::new_revision(),
+                    account_id: chat.account_id,
+                    chat_id: chat.id,
+                    contact_id: chat.contact_id,
+                    depth: event.depth,
+                    missed: Missed::default(),
                 };
                 timers::arm(conn, house, &timer).await?;
             }

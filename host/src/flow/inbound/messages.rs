@@ -1,6 +1,6 @@
 //! Messages from customers: contact, chat, message, event and jobs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use anyhow::Context;
 
@@ -42,7 +42,7 @@ pub async fn store(
     touch(conn, house, items, &contacts, &new).await?;
     conversations::opened_by_customers(house, conn, items, &new).await?;
     let withdrawn = cancel_if_replied(house, conn, &new).await?;
-    let mut lanes = record_received(house, conn, &new).await?;
+    let mut lanes = record_received(house, conn, &new, &firsts(&chats, &new)).await?;
     lanes.extend(withdrawn.iter().flat_map(|withdrawn| withdrawn.lanes.clone()));
     Ok((lanes, withdrawn))
 }
@@ -189,14 +189,29 @@ async fn cancel_if_replied(
     Ok(Some(send::withdraw(house, conn, &doomed).await?))
 }
 
+/// The first messages ever of contacts to accounts, told by chats in which no customer wrote before:
+/// neither live nor in a phone's history, nor in a chat that was merged into this one. The transaction
+/// holds the teams, so nobody else writes one meanwhile.
+fn firsts(chats: &HashMap<(String, String), Chat>, new: &[NewMessage]) -> HashSet<String> {
+    let silent = chats.values().filter(|chat| chat.last_inbound_at == 0);
+    let mut silent: HashSet<&str> = silent.map(|chat| chat.id.as_str()).collect();
+    let first = |new: &&NewMessage| silent.remove(new.message.chat_id.as_str());
+    new.iter().filter(first).map(|new| new.message.id.clone()).collect()
+}
+
 /// One event for each new message. Its cursor is the message's own place: they were drawn together.
 async fn record_received(
     house: &House,
     conn: &mut Conn,
     new: &[NewMessage],
+    firsts: &HashSet<String>,
 ) -> anyhow::Result<Vec<String>> {
     let mut events = Vec::with_capacity(new.len());
     for NewMessage { message, place, .. } in new {
+        let mut data = serde_json::to_value(message).context("a message as JSON")?;
+        if firsts.contains(&message.id) {
+            data["first"] = true.into();
+        }
         events.push(Event {
             id: house.clock.id("evt"),
             team_id: message.team_id.clone(),
@@ -208,7 +223,7 @@ async fn record_received(
             message_id: message.id.clone(),
             at: message.due_at,
             depth: 0,
-            data: serde_json::to_value(message).context("a message as JSON")?,
+            data,
         });
     }
     record::numbered(house, conn, &events).await

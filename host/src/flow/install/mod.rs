@@ -2,13 +2,16 @@
 //! new generation: calls under way end on the one that they began with.
 
 mod change;
+mod history;
 mod publish;
+mod rehearse;
+mod versions;
 
 use serde_json::Value;
 
 use crate::plugin::manifest::{Access, ManifestError};
 use crate::plugin::{Grants, PluginError};
-use crate::store::plugin::InstallRow;
+use crate::store::plugin::{InstallRow, Version};
 use crate::store::{Conn, StoreError, account, plugin};
 
 use super::House;
@@ -17,7 +20,10 @@ pub use change::{
     delete_secret, remove, reorder, resume, set_accounts, set_config, set_grants, set_secret,
     suspend,
 };
-pub use publish::{Upload, activate, open, rollback, upload};
+pub(in crate::flow) use history::note;
+pub use history::{Actor, Change, waiting};
+pub use rehearse::{Asked, MOST_EVENTS, Rehearsal, Rehearsed, Told, Trial, rehearse};
+pub use versions::{Upload, activate, keep, open, rollback, upload};
 
 /// What the installer agrees to.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +32,8 @@ pub enum Consent {
     AsBefore,
     /// To all that the manifest asks.
     All,
+    /// To these, which were agreed to when this version ran.
+    To(Grants),
 }
 
 /// Why an install did not change; the one before runs on.
@@ -123,6 +131,17 @@ pub async fn only_account(conn: &mut Conn, install: &InstallRow) -> Result<Strin
         serves = accounts.into_iter().map(|account| account.id).collect();
     }
     Ok(if serves.len() == 1 { serves.remove(0) } else { String::new() })
+}
+
+/// An install as it would be on another version.
+fn on_version(install: InstallRow, version: &Version) -> InstallRow {
+    InstallRow {
+        version_id: version.id.clone(),
+        version: version.version.clone(),
+        hash: version.hash.clone(),
+        manifest: version.manifest.clone(),
+        ..install
+    }
 }
 
 /// A configuration as text, with the schema's defaults filled in.

@@ -1,10 +1,10 @@
-//! Standard Webhooks signatures: HMAC-SHA256 over id, time and body.
+//! The secrets by which what we send to endpoints is signed, as Standard Webhooks has it.
 
 use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
+
+use crate::flow::signature as standard;
 
 const PREFIX: &str = "whsec_";
 
@@ -42,12 +42,8 @@ pub(super) fn signature(
     timestamp: i64,
     body: &str,
 ) -> anyhow::Result<String> {
-    let key = STANDARD
-        .decode(secret.strip_prefix(PREFIX).unwrap_or(secret))
-        .context("the secret is not base64")?;
-    let mut mac = Hmac::<Sha256>::new_from_slice(&key).context("the secret's length")?;
-    mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
-    Ok(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
+    let key = standard::key(secret).context("the secret is not base64")?;
+    Ok(standard::signature(&key, id, timestamp, body.as_bytes()))
 }
 
 #[cfg(test)]

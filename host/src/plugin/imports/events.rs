@@ -33,7 +33,7 @@ impl Run {
         self.enter(name.len() + json.len())?;
         self.require("events = true", |grants| grants.events)?;
         self.check_depth()?;
-        check_name(&name)?;
+        check_event_name(&name).map_err(Halt::invalid)?;
         if json.len() > self.settings.state_value {
             return Err(Halt::invalid(format!(
                 "an event may have {} bytes",
@@ -54,7 +54,11 @@ impl Run {
     }
 }
 
-fn check_name(name: &str) -> Result<(), Halt> {
+/// Whether an event may have this name that is not one of the host's own.
+///
+/// # Errors
+/// What it should be instead.
+pub fn check_event_name(name: &str) -> Result<(), String> {
     let word = |word: &str| {
         !word.is_empty()
             && word
@@ -62,15 +66,15 @@ fn check_name(name: &str) -> Result<(), Halt> {
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
     };
     if name.len() > 64 || !name.split('.').all(word) {
-        return Err(Halt::invalid(format!(
+        return Err(format!(
             "{name:?} is no event's name: lower-case words joined by dots, such as order.placed"
-        )));
+        ));
     }
     let first = name.split('.').next().unwrap_or_default();
     if RESERVED.contains(&first) {
-        return Err(Halt::invalid(format!(
+        return Err(format!(
             "events that begin with {first:?} are the host's own: choose another word"
-        )));
+        ));
     }
     Ok(())
 }

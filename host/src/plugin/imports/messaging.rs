@@ -181,7 +181,7 @@ impl Run {
     }
 
     /// A phone number on the event's account, or a chat of an account that the install serves.
-    async fn recipient(&mut self, to: String) -> Result<Recipient, Halt> {
+    pub(super) async fn recipient(&mut self, to: String) -> Result<Recipient, Halt> {
         if !to.starts_with('+') {
             self.check_chat(&to).await?;
             return Ok(Recipient::Chat(to));

@@ -14,6 +14,7 @@ mod state;
 mod templates;
 mod timers;
 
+pub use events::check_event_name;
 pub(super) use media::Files;
 
 use wasmtime::component::{HasSelf, Linker};

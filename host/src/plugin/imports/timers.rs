@@ -32,6 +32,16 @@ impl Host for Run {
         }))
     }
 
+    async fn set_in(
+        &mut self,
+        to: String,
+        name: String,
+        due_at: u64,
+        payload: String,
+    ) -> Answer<()> {
+        answer(self.set_timer_in(to, name, due_at, payload).await)
+    }
+
     fn set_cron(
         &mut self,
         scope: String,
@@ -91,6 +101,22 @@ impl Run {
         check_text("the timer's name", &name, 128)?;
         check_optional_text("the payload", &payload, self.settings.state_value)?;
         self.push(Effect::SetTimer(TimerSpec { scope, name, due_at, cron, time_zone, payload }))
+    }
+
+    async fn set_timer_in(
+        &mut self,
+        to: String,
+        name: String,
+        due_at: u64,
+        payload: String,
+    ) -> Result<(), Halt> {
+        self.enter(to.len() + name.len() + payload.len())?;
+        self.require("timers = true", |grants| grants.timers)?;
+        let due_at = check_time("due-at", due_at)?;
+        check_text("the timer's name", &name, 128)?;
+        check_optional_text("the payload", &payload, self.settings.state_value)?;
+        let to = self.recipient(to).await?;
+        self.push(Effect::SetTimerIn { to, name, due_at, payload })
     }
 
     fn cancel_timer(&mut self, scope: &str, name: String) -> Result<(), Halt> {

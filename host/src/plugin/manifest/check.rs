@@ -54,7 +54,7 @@ impl Manifest {
             cron::check(&schedule.cron, &schedule.time_zone)
                 .map_err(|e| ManifestError::new(field(e.field), e.problem))?;
         }
-        self.receives(On::Timer, !self.schedules.is_empty(), "schedules")
+        self.must_receive(On::Timer, !self.schedules.is_empty(), "schedules")
     }
 
     fn check_routes(&self) -> Result<(), ManifestError> {
@@ -68,13 +68,16 @@ impl Manifest {
                     "begins with `/` and has letters, digits, `-`, `_`, `.`, `~`, at most 200";
                 return Err(ManifestError::new(format!("routes[{index}].path"), problem));
             }
+            if let Some(verify) = &route.verify {
+                verify.check(&format!("routes[{index}].verify"), &self.secrets)?;
+            }
         }
-        self.receives(On::Webhook, !self.routes.is_empty(), "routes")
+        self.must_receive(On::Webhook, !self.routes.is_empty(), "routes")
     }
 
     /// What a schedule or route brings must be among the events.
-    fn receives(&self, on: On, needed: bool, field: &str) -> Result<(), ManifestError> {
-        if !needed || self.events.iter().any(|subscription| subscription.on == on) {
+    fn must_receive(&self, on: On, needed: bool, field: &str) -> Result<(), ManifestError> {
+        if !needed || self.receives(on) {
             return Ok(());
         }
         let problem = format!(

@@ -4,7 +4,7 @@ use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
 use super::ManifestError;
-use crate::model::EventKind;
+use crate::model::{ChannelType, EventKind};
 
 /// A handler of a plugin, as `on` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -61,6 +61,15 @@ pub struct Subscription {
     /// Kinds of content, words of a status, or names of events or timers; empty: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub types: Vec<String>,
+    /// Types of accounts; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<ChannelType>,
+    /// Only the first message that a contact ever wrote to the account (or, with `false`, only the
+    /// others).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat: Option<ChatType>,
     /// Upper and lower case are the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text_prefix: Option<String>,
@@ -68,18 +77,51 @@ pub struct Subscription {
     pub text_regex: Option<Pattern>,
 }
 
+/// Who is in a chat. No channel of this host has groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChatType {
+    /// One customer.
+    Direct,
+}
+
+/// What filters look at in an event.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seen<'a> {
+    /// The content's kind for a message, the word of a status, otherwise the event's (or timer's) name.
+    pub name: &'a str,
+    /// What the customer wrote, captions and the words of what they chose among it.
+    pub text: &'a str,
+    /// The contact never wrote to the account before.
+    pub first: bool,
+    /// Of the account; `None` where it has none, or nobody asks.
+    pub channel: Option<ChannelType>,
+}
+
 impl Subscription {
-    pub(super) fn matches(&self, on: On, name: &str, text: &str) -> bool {
+    pub(super) fn matches(&self, on: On, seen: &Seen<'_>) -> bool {
         self.on == on
-            && (self.types.is_empty() || self.types.iter().any(|word| word == name))
-            && self.text_prefix.as_deref().is_none_or(|prefix| begins_with(text, prefix))
-            && self.text_regex.as_ref().is_none_or(|pattern| pattern.0.is_match(text))
+            && (self.types.is_empty() || self.types.iter().any(|word| word == seen.name))
+            && (self.channels.is_empty()
+                || seen.channel.is_some_and(|channel| self.channels.contains(&channel)))
+            && self.first.is_none_or(|first| first == seen.first)
+            && self.text_prefix.as_deref().is_none_or(|prefix| begins_with(seen.text, prefix))
+            && self.text_regex.as_ref().is_none_or(|pattern| pattern.0.is_match(seen.text))
     }
 
     pub(super) fn check(&self, field: &str) -> Result<(), ManifestError> {
+        let refuse = |problem: &str| Err(ManifestError::new(field, problem));
         let by_text = self.text_prefix.is_some() || self.text_regex.is_some();
         if by_text && self.on != On::Message {
-            return Err(ManifestError::new(field, "text filters need `on = \"message\"`"));
+            return refuse("text filters need `on = \"message\"`");
+        }
+        if (self.first.is_some() || self.chat.is_some()) && self.on != On::Message {
+            return refuse("`first` and `chat` need `on = \"message\"`");
+        }
+        if !self.channels.is_empty() && matches!(self.on, On::Timer | On::Webhook) {
+            return refuse(
+                "timers and webhooks reach one install whatever its accounts: leave `channels` out",
+            );
         }
         Ok(())
     }

@@ -73,7 +73,27 @@ impl Grants {
         words
     }
 
-    fn lacking(&self, asked: &Self) -> Self {
+    /// These and those.
+    #[must_use]
+    pub fn joined(&self, other: &Self) -> Self {
+        let more = self.lacking(other);
+        Self {
+            messaging: self.messaging || other.messaging,
+            timers: self.timers || other.timers,
+            state: self.state || other.state,
+            contacts: self.contacts.max(other.contacts),
+            chats: self.chats.max(other.chats),
+            templates: self.templates || other.templates,
+            media: self.media || other.media,
+            events: self.events || other.events,
+            hosts: self.hosts.iter().cloned().chain(more.hosts).collect(),
+            reveal: self.reveal.iter().cloned().chain(more.reveal).collect(),
+        }
+    }
+
+    /// What is asked and not among these.
+    #[must_use]
+    pub fn lacking(&self, asked: &Self) -> Self {
         let beyond =
             |granted: Access, asked: Access| if asked > granted { asked } else { Access::None };
         let hosts = asked

@@ -5,6 +5,7 @@ mod carry;
 mod check;
 mod filter;
 mod grants;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,11 +16,13 @@ use serde_json::{Map, Value};
 pub use build::{Build, Language};
 pub(super) use carry::source_of_tail;
 pub use carry::{SECTION, SOURCE, Source, embed, embed_source, end_of_code, extract, source};
-pub use filter::{On, Pattern, Subscription};
+pub use filter::{On, Pattern, Seen, Subscription};
 pub use grants::{Access, Grants};
+pub use verify::{Encoding, Style, Verify};
 
 use crate::config;
 use crate::egress::HostPattern;
+use crate::model::Missed;
 
 /// A plugin's own description, checked by [`Manifest::parse`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,6 +98,8 @@ pub struct Schedule {
     pub time_zone: String,
     #[serde(default)]
     pub payload: String,
+    #[serde(default)]
+    pub missed: Missed,
 }
 
 /// A webhook address of the plugin.
@@ -105,6 +110,9 @@ pub struct Route {
     pub path: String,
     #[serde(default)]
     pub mode: RouteMode,
+    /// Absent: whoever knows the address may call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify: Option<Verify>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,10 +185,19 @@ impl Manifest {
         Grants { reveal: reveal.collect(), ..self.permissions.clone() }
     }
 
-    /// Whether the plugin receives an event. `name` is the content's kind for a message, the word
-    /// of a status, otherwise the event's (or timer's) name; `text` what the customer wrote.
-    pub fn wants(&self, on: On, name: &str, text: &str) -> bool {
-        self.events.iter().any(|subscription| subscription.matches(on, name, text))
+    /// Whether the plugin receives an event.
+    pub fn wants(&self, on: On, seen: &Seen<'_>) -> bool {
+        self.events.iter().any(|subscription| subscription.matches(on, seen))
+    }
+
+    /// Whether it receives events of a kind at all.
+    pub fn receives(&self, on: On) -> bool {
+        self.events.iter().any(|subscription| subscription.on == on)
+    }
+
+    /// Whether it chooses events by the type of their account.
+    pub fn asks_for_channels(&self) -> bool {
+        self.events.iter().any(|subscription| !subscription.channels.is_empty())
     }
 
     /// The limits of a call: what is asked, within what the host allows.

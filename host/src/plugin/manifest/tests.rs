@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::config::Config;
+use crate::model::ChannelType;
 use crate::plugin::PluginError;
 
 const REMINDER: &str = r#"
@@ -73,6 +74,15 @@ fn what_is_wrong_is_named() {
         (with("[[schedules]]\nname = \"a\"\ncron = \"often\""), "schedules[0].cron", "five"),
         (with("[[schedules]]\nname = \"a\"\ncron = \"0 9 * * *\""), "schedules", "timer"),
         (with("[[routes]]\npath = \"order\""), "routes[0].path", "/"),
+        (with("[[events]]\non = \"timer\"\nfirst = true"), "events[0]", "message"),
+        (with("[[events]]\non = \"webhook\"\nchannels = [\"cloud\"]"), "events[0]", "channels"),
+        (with("[[events]]\non = \"message\"\nchannels = [\"fax\"]"), "plugin.toml", "fax"),
+        (with("[[events]]\non = \"message\"\nchat = \"group\""), "plugin.toml", "group"),
+        (
+            with("[[schedules]]\nname = \"a\"\ncron = \"0 9 * * *\"\nmissed = \"never\""),
+            "plugin.toml",
+            "never",
+        ),
     ] {
         let error = Manifest::parse(&text).expect_err(&text);
         assert_eq!(error.field, field, "{error}");
@@ -83,11 +93,71 @@ fn what_is_wrong_is_named() {
 #[test]
 fn filters_choose_by_kind_name_and_text() {
     let manifest = reminder();
-    assert!(manifest.wants(On::Message, "text", "  REMIND me"));
-    assert!(!manifest.wants(On::Message, "text", "please remind me"));
-    assert!(!manifest.wants(On::Message, "image", "remind"));
-    assert!(manifest.wants(On::Timer, "daily", ""));
-    assert!(!manifest.wants(On::Status, "read", ""));
+    let seen = |name, text| Seen { name, text, ..Seen::default() };
+    assert!(manifest.wants(On::Message, &seen("text", "  REMIND me")));
+    assert!(!manifest.wants(On::Message, &seen("text", "please remind me")));
+    assert!(!manifest.wants(On::Message, &seen("image", "remind")));
+    assert!(manifest.wants(On::Timer, &seen("daily", "")));
+    assert!(!manifest.wants(On::Status, &seen("read", "")));
+}
+
+#[test]
+fn filters_choose_by_first_message_and_channel() {
+    let with = |line: &str| {
+        let head = "id = \"x\"\nversion = \"1.0.0\"\n[[events]]\non = \"message\"\n";
+        Manifest::parse(&format!("{head}{line}")).expect(line)
+    };
+    let wants = |line: &str, first, channel| {
+        with(line).wants(On::Message, &Seen { name: "text", text: "hi", first, channel })
+    };
+    assert!(wants("first = true", true, None) && !wants("first = true", false, None));
+    assert!(wants("first = false", false, None) && !wants("first = false", true, None));
+    let cloud = "channels = [\"cloud\", \"dialog360\"]";
+    assert!(wants(cloud, false, Some(ChannelType::Cloud)));
+    assert!(!wants(cloud, false, Some(ChannelType::Sandbox)) && !wants(cloud, false, None));
+    assert!(wants("chat = \"direct\"", false, None));
+    assert!(with(cloud).asks_for_channels() && !with("").asks_for_channels());
+}
+
+#[test]
+fn a_route_says_how_its_calls_are_signed() {
+    let with = |lines: &str| {
+        let text = format!(
+            "id = \"x\"\nversion = \"1.0.0\"\n[[events]]\non = \"webhook\"\n[secrets.key]\n\
+             [[routes]]\npath = \"/a\"\n[routes.verify]\nsecret = \"key\"\n{lines}"
+        );
+        Manifest::parse(&text)
+    };
+    let own = "style = \"hmac-sha256\"\nheader = \"X-Sig\"";
+    for fits in [
+        own.to_owned(),
+        format!("{own}\nencoding = \"base64\"\nprefix = \"sha256=\""),
+        "style = \"github\"".to_owned(),
+        "style = \"stripe\"\ntolerance = 60".to_owned(),
+        "style = \"shopify\"".to_owned(),
+        "style = \"standard-webhooks\"".to_owned(),
+    ] {
+        let manifest = with(&fits).expect(&fits);
+        let json = serde_json::to_string(&manifest).expect("serialises");
+        assert_eq!(serde_json::from_str::<Manifest>(&json).expect("reads back"), manifest);
+    }
+    for (lines, field, word) in [
+        ("style = \"hmac-sha256\"", "routes[0].verify.header", "header"),
+        ("style = \"github\"\nheader = \"X-Sig\"", "routes[0].verify.header", "hmac-sha256"),
+        ("style = \"github\"\ntolerance = 60", "routes[0].verify.tolerance", "stripe"),
+        ("style = \"stripe\"\ntolerance = 0", "routes[0].verify.tolerance", "seconds"),
+        ("style = \"paypal\"", "plugin.toml", "paypal"),
+        ("style = \"github\"\nsalt = \"a\"", "plugin.toml", "salt"),
+    ] {
+        let error = with(lines).expect_err(lines);
+        assert_eq!(error.field, field, "{error}");
+        assert!(error.problem.contains(word), "{error}");
+    }
+    let unnamed = "id = \"x\"\nversion = \"1.0.0\"\n[[events]]\non = \"webhook\"\n[[routes]]\n\
+                   path = \"/a\"\nverify = { style = \"github\", secret = \"key\" }";
+    let error = Manifest::parse(unnamed).expect_err("no such secret");
+    assert_eq!(error.field, "routes[0].verify.secret");
+    assert!(error.problem.contains("[secrets.key]"), "{error}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! From a bare file to a plugin: one text, put beside the generic component that runs it. This is the
-//! one place that knows which files those are; another kind is another arm of [`Runtime::wrap`].
+//! one place that knows which files those are; another kind is another arm of [`Runtime::wrap_script`].
 
 mod head;
 mod typescript;
@@ -7,13 +7,10 @@ mod typescript;
 use std::path::Path;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
 use self::head::Head;
 use super::artefact::Artefact;
-use super::invoke::Loaded;
 use super::manifest::{Manifest, On, Source, embed, embed_source};
-use super::prepare::trial;
+use super::prepare::call_of_nobody;
 use super::runtime::Runtime;
 use super::{PluginError, Verdict, script};
 
@@ -38,19 +35,29 @@ impl Bare {
     }
 }
 
+impl Bare {
+    /// As the field writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Javascript => "javascript",
+            Self::Typescript => "typescript",
+        }
+    }
+}
+
 impl Runtime {
     /// The plugin in a file's bytes: a component as it is, a bare text wrapped. A text without a name
     /// is JavaScript.
     ///
     /// # Errors
-    /// As [`Self::wrap`].
+    /// As [`Self::wrap_script`].
     pub async fn open(&self, name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, PluginError> {
         let is_binary = bytes.is_empty() || bytes.contains(&0);
         if is_binary || name.ends_with(".wasm") {
             return Ok(bytes);
         }
         match String::from_utf8(bytes) {
-            Ok(text) => self.wrap(if name.is_empty() { NAMELESS } else { name }, text).await,
+            Ok(text) => self.wrap_script(if name.is_empty() { NAMELESS } else { name }, text).await,
             // Neither: what is wrong with it is said when it is looked at.
             Err(error) => Ok(error.into_bytes()),
         }
@@ -61,7 +68,7 @@ impl Runtime {
     ///
     /// # Errors
     /// What is wrong with it, with its line; also when no component runs such files.
-    pub async fn wrap(&self, name: &str, text: String) -> Result<Vec<u8>, PluginError> {
+    pub async fn wrap_script(&self, name: &str, text: String) -> Result<Vec<u8>, PluginError> {
         let head = Head::read(name, &text)?;
         let text = match Bare::of(Path::new(name)) {
             Some(Bare::Javascript) => text,
@@ -89,7 +96,7 @@ impl Runtime {
         manifest.schedules.clear();
         let loaded = self.generic(script::ENGINE).await?;
         let artefact = Artefact { loaded, source: Some(Arc::new(source)) };
-        let outcome = self.start(artefact, trial(&manifest, "")).await;
+        let outcome = self.start(artefact, call_of_nobody("", &manifest)).await;
         match outcome.verdict {
             Verdict::Failed(fault) => Err(PluginError::of_start(fault, true)),
             _ => {
@@ -98,17 +105,6 @@ impl Runtime {
                 Ok(On::ALL.into_iter().filter(|on| kinds.contains(&on.as_str())).collect())
             }
         }
-    }
-
-    /// A component that the program carries, compiled once and kept like any other code.
-    async fn generic(&self, component: &'static [u8]) -> Result<Arc<Loaded>, PluginError> {
-        let code = hex::encode(Sha256::digest(component));
-        if let Some(loaded) = self.artefacts().compiled(&code).await {
-            return Ok(loaded);
-        }
-        let loaded = self.load(component).await?;
-        self.artefacts().keep_code(&code, component, &loaded).await?;
-        Ok(loaded)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::plugin::artefact::Artefact;
 use crate::plugin::manifest::Manifest;
-use crate::plugin::prepare::trial;
+use crate::plugin::prepare::call_of_nobody;
 use crate::plugin::runtime::Runtime;
 use crate::plugin::{Input, PluginError, Reply, Verdict};
 
@@ -25,7 +25,7 @@ impl Runtime {
         text: String,
     ) -> Result<String, PluginError> {
         let artefact = Artefact { loaded: self.generic(STRIPPER).await?, source: None };
-        let mut call = trial(&Manifest::parse(MANIFEST)?, "");
+        let mut call = call_of_nobody("", &Manifest::parse(MANIFEST)?);
         call.input = Input::Webhook {
             method: "POST".to_owned(),
             path: name.to_owned(),

@@ -21,7 +21,7 @@ pub use claim::{Leases, Wanted, claim, give_back, recover, release, renew};
 pub(super) use claim::{keep, look};
 pub use queue::{Waiting, of_account, remove_others, retime, waiting};
 pub use waiting::{
-    Reserved, Withdrawn, next_due, remove_waiting, reserve, ripe, set_places, set_subjects,
+    Reserved, Withdrawn, next_due, remove_waiting, reserve, ripe, set_places, set_subjects, wait,
     withdraw,
 };
 
@@ -316,7 +316,7 @@ pub async fn is_under_way(conn: &mut Conn, team_id: &str, subject_id: &str) -> s
     Ok(sql.fetch_one(conn).await?.is_some())
 }
 
-/// Let the events that waited for a suspended install be claimed from now on.
+/// Let the events that waited for a suspended install be claimed from now on, and its timers fire.
 pub async fn unpark(
     conn: &mut Conn,
     team_id: &str,
@@ -324,10 +324,7 @@ pub async fn unpark(
     now: Millis,
 ) -> sqlx::Result<u64> {
     let mut sql = Sql::new("UPDATE job SET due_at = ");
-    sql.bind(now)
-        .push(" WHERE due_at > ")
-        .bind(now)
-        .push(" AND place > 0 AND kind = 'event' AND team_id = ");
+    sql.bind(now).push(" WHERE due_at > ").bind(now).push(" AND kind = 'event' AND team_id = ");
     sql.bind(team_id.to_owned()).push(" AND stage = ").bind(install_id.to_owned());
     sql.execute(conn).await
 }

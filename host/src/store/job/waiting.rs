@@ -31,6 +31,15 @@ pub async fn set_places(conn: &mut Conn, jobs: &[Job]) -> sqlx::Result<HashSet<S
     returned.iter().map(|row| row.text("id")).collect()
 }
 
+/// Let a job that was given its place wait again, for what it says now. In the transaction that gave it.
+pub async fn wait(conn: &mut Conn, job: &Job) -> sqlx::Result<()> {
+    let mut sql = Sql::new("UPDATE job SET place = 0, head = 0, due_at = ");
+    sql.bind(job.due_at).push(", stage = ").bind(job.stage.clone()).push(", payload = ");
+    sql.bind(job.payload.clone()).push(" WHERE id = ").bind(job.id.clone());
+    sql.execute(conn).await?;
+    Ok(())
+}
+
 /// Let jobs (id) carry these events (id) from now on.
 pub async fn set_subjects<'a>(
     conn: &mut Conn,

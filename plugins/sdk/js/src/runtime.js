@@ -67,12 +67,13 @@ function withDetails(kind, event) {
 // The answer to a webhook: nothing, a text, or an object with status, headers and body.
 function response(answer) {
   if (answer === undefined || answer === null) return { status: 200, headers: [], body: new Uint8Array() };
-  if (typeof answer === "string") return response({ body: answer, headers: { "content-type": "text/plain; charset=utf-8" } });
+  if (typeof answer === "string") return response({ body: answer });
+  if (typeof answer !== "object") throw new TypeError("a webhook is answered by a text, an object with status, headers, body or json, or nothing");
   const headers = Object.entries(answer.headers ?? {}).map(([name, value]) => [name, String(value)]);
-  let body = answer.body ?? "";
-  if (answer.json !== undefined) {
-    body = JSON.stringify(answer.json);
-    headers.push(["content-type", "application/json"]);
+  const isJson = answer.json !== undefined;
+  const body = isJson ? JSON.stringify(answer.json) : (answer.body ?? "");
+  if (body !== "" && typeof body === "string" && !headers.some(([name]) => name.toLowerCase() === "content-type")) {
+    headers.push(["content-type", isJson ? "application/json" : "text/plain; charset=utf-8"]);
   }
   return { status: answer.status ?? 200, headers, body: bytesOf(body) };
 }

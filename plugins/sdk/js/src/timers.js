@@ -35,4 +35,8 @@ function content(payload) {
   return typeof payload === "string" ? payload : JSON.stringify(payload);
 }
 
-export const timers = { chat: new Timers("chat"), plugin: new Timers("plugin") };
+function setIn(to, name, time, payload = "") {
+  call(host.setIn, text("to", to), text("name", name), moment("time", time), content(payload));
+}
+
+export const timers = { chat: new Timers("chat"), plugin: new Timers("plugin"), setIn };

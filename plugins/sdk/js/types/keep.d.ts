@@ -55,6 +55,8 @@ export const timers: {
   /** Of the chat of this event. */
   readonly chat: Timers;
   readonly plugin: Timers;
+  /** Fire once in another chat (its id, or a phone number), as a timer of that chat. */
+  setIn(to: string, name: string, time: Date | number, payload?: unknown): void;
 };
 
 /** What is known of a stored file. */

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Optional
+from typing import Any, Mapping, Optional, Union
 
 from ._time import from_millis
 
@@ -104,6 +104,7 @@ class Webhook:
     body: bytes
     attempt: int
 
+    @property
     def text(self) -> str:
         """The body, read as UTF-8."""
         return self.body.decode("utf-8", "replace")
@@ -122,18 +123,18 @@ class WebhookReply:
     """What answers a webhook that is configured as `sync`."""
 
     status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Union[bytes, str] = b""
 
     @staticmethod
-    def of_text(text: str, status: int = 200) -> "WebhookReply":
+    def of_text(text: str, status: int = 200, headers: Mapping[str, str] = {}) -> "WebhookReply":
         """An answer in plain text."""
-        return WebhookReply(status, {"content-type": "text/plain; charset=utf-8"}, text.encode())
+        return WebhookReply(status, {"content-type": "text/plain; charset=utf-8", **headers}, text)
 
     @staticmethod
-    def of_json(value: Any, status: int = 200) -> "WebhookReply":
+    def of_json(value: Any, status: int = 200, headers: Mapping[str, str] = {}) -> "WebhookReply":
         """An answer in JSON."""
-        return WebhookReply(status, {"content-type": "application/json"}, json.dumps(value).encode())
+        return WebhookReply(status, {"content-type": "application/json", **headers}, json.dumps(value))
 
 
 CLASSES = {

@@ -94,4 +94,6 @@ def _reply(answer: Any) -> types.WebhookReply:
         answer = WebhookReply.of_text(answer)
     elif not isinstance(answer, WebhookReply):
         answer = WebhookReply.of_json(answer)
-    return types.WebhookReply(answer.status, list(answer.headers.items()), answer.body)
+    body = answer.body.encode() if isinstance(answer.body, str) else bytes(answer.body)
+    headers = [(name, str(value)) for name, value in answer.headers.items()]
+    return types.WebhookReply(answer.status, headers, body)

@@ -18,3 +18,9 @@ pub fn config<T: DeserializeOwned>() -> Result<T, Error> {
 pub fn source() -> String {
     host::source()
 }
+
+/// One setting: a string as it is, anything else as JSON; `None` where it is not set:
+/// `config::get("greeting").unwrap_or_default()`.
+pub fn get(key: &str) -> Option<String> {
+    host::get(key)
+}

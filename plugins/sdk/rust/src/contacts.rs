@@ -1,36 +1,71 @@
-//! People. `contact` is an id from an event.
+//! People. `who` is an event, or a contact's id from one.
 
-use crate::Error;
 use crate::bindings::base::switchboard::plugin::contacts as host;
 pub use crate::bindings::base::switchboard::plugin::contacts::Entry;
+use crate::{Error, Event, Message, Timer};
 
-/// Look a person up: `contacts::get(&event.contact)?.name`.
-pub fn get(contact: &str) -> Result<Entry, Error> {
-    host::get(contact)
+/// Who is meant: the contact of an event, or a contact's id.
+pub trait Person {
+    fn person(&self) -> &str;
 }
 
-/// Put a tag with a value, which may be empty: `contacts::tag(&event.contact, "vip", "")?`.
-pub fn tag(contact: &str, tag: &str, value: &str) -> Result<(), Error> {
-    host::tag(contact, tag, value)
+impl Person for str {
+    fn person(&self) -> &str {
+        self
+    }
 }
 
-/// Take a tag away: `contacts::untag(&event.contact, "vip")?`.
-pub fn untag(contact: &str, tag: &str) -> Result<(), Error> {
-    host::untag(contact, tag)
+impl Person for String {
+    fn person(&self) -> &str {
+        self
+    }
 }
 
-/// Name a person: `contacts::set_name(&event.contact, "Ann")?`.
-pub fn set_name(contact: &str, name: &str) -> Result<(), Error> {
-    host::set_name(contact, name)
+impl Person for Message {
+    fn person(&self) -> &str {
+        &self.contact
+    }
 }
 
-/// Note that a person agreed to hear from us: `contacts::opt_in(&event.contact, "wrote START")?`.
-pub fn opt_in(contact: &str, reason: &str) -> Result<(), Error> {
-    host::opt_in(contact, reason)
+impl Person for Event {
+    fn person(&self) -> &str {
+        &self.contact
+    }
+}
+
+impl Person for Timer {
+    fn person(&self) -> &str {
+        &self.contact
+    }
+}
+
+/// Look a person up: `contacts::get(&event)?.name`.
+pub fn get(who: &(impl Person + ?Sized)) -> Result<Entry, Error> {
+    host::get(who.person())
+}
+
+/// Put a tag with a value, which may be empty: `contacts::tag(&event, "vip", "")?`.
+pub fn tag(who: &(impl Person + ?Sized), tag: &str, value: &str) -> Result<(), Error> {
+    host::tag(who.person(), tag, value)
+}
+
+/// Take a tag away: `contacts::untag(&event, "vip")?`.
+pub fn untag(who: &(impl Person + ?Sized), tag: &str) -> Result<(), Error> {
+    host::untag(who.person(), tag)
+}
+
+/// Name a person: `contacts::set_name(&event, "Ann")?`.
+pub fn set_name(who: &(impl Person + ?Sized), name: &str) -> Result<(), Error> {
+    host::set_name(who.person(), name)
+}
+
+/// Note that a person agreed to hear from us: `contacts::opt_in(&event, "wrote START")?`.
+pub fn opt_in(who: &(impl Person + ?Sized), reason: &str) -> Result<(), Error> {
+    host::opt_in(who.person(), reason)
 }
 
 /// Refuse every send to a person from now on, but for the messages of this same call:
-/// `contacts::opt_out(&event.contact, "wrote STOP")?`.
-pub fn opt_out(contact: &str, reason: &str) -> Result<(), Error> {
-    host::opt_out(contact, reason)
+/// `contacts::opt_out(&event, "wrote STOP")?`.
+pub fn opt_out(who: &(impl Person + ?Sized), reason: &str) -> Result<(), Error> {
+    host::opt_out(who.person(), reason)
 }

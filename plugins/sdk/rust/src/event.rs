@@ -73,6 +73,18 @@ impl WebhookReply {
             body,
         })
     }
+
+    /// An answer in bytes of any type: `Ok(WebhookReply::bytes(200, "image/png", png))`.
+    pub fn bytes(status: u16, mime_type: impl Into<String>, body: impl Into<Vec<u8>>) -> Self {
+        let headers = vec![("content-type".to_owned(), mime_type.into())];
+        Self { status, headers, body: body.into() }
+    }
+
+    /// Add a header: `.header("cache-control", "no-store")`.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
 }
 
 /// Read JSON, with the same kind of error that the host gives.

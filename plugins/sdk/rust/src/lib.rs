@@ -19,7 +19,7 @@
 #[doc(hidden)]
 pub mod bindings;
 pub mod chats;
-mod config;
+pub mod config;
 pub mod contacts;
 pub mod delivery;
 mod event;

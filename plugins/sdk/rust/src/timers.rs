@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::Error;
 use crate::bindings::base::switchboard::plugin::timers as host;
 pub use crate::bindings::base::switchboard::plugin::timers::Entry;
-use crate::messaging::millis;
+use crate::messaging::{Recipient, millis};
 
 /// The timers of one scope.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +14,17 @@ pub struct Timers(&'static str);
 /// Timers of the chat of this event: `timers::chat().after("nudge", Duration::from_secs(60), "")?`.
 pub fn chat() -> Timers {
     Timers("chat")
+}
+
+/// Fire once in another chat (its id, or a phone number), as a timer of that chat, at a time in Unix
+/// milliseconds: `timers::set_in("+15550001", "welcome", delivery::now(), "")?`.
+pub fn set_in(
+    to: &(impl Recipient + ?Sized),
+    name: &str,
+    due_at: u64,
+    payload: &str,
+) -> Result<(), Error> {
+    host::set_in(to.recipient(), name, due_at, payload)
 }
 
 /// Timers of the plugin as a whole: `timers::plugin().cron("report", "0 9 * * *", "UTC", "")?`.

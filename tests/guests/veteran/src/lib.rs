@@ -1,12 +1,15 @@
-//! A plugin built against the contract as it was first published (`wit/` beside this, never changed
-//! again). It calls something of every interface that it knows with a record, and replies what it got.
+//! A plugin built against the contract as it was first published (`wit/frozen/0.1.0`, never changed
+//! again). It calls something of every interface, and replies what it got.
 
-wit_bindgen::generate!({ world: "message-plugin", path: "wit" });
+wit_bindgen::generate!({ world: "message-plugin", path: "../../../wit/frozen/0.1.0" });
 
 use exports::switchboard::plugin::on_message::Guest;
 use switchboard::plugin::messaging::{self, Button, Options};
 use switchboard::plugin::types::{Error, Message};
-use switchboard::plugin::{chats, config, contacts, delivery, http, log, secrets, state, timers};
+use switchboard::plugin::{
+    chats, config, contacts, delivery, events, http, log, media, secrets, state,
+};
+use switchboard::plugin::{templates, timers};
 
 struct Veteran;
 
@@ -39,6 +42,9 @@ fn answer(event: &Message) -> Result<(), Error> {
             timeout_ms: Some(1000),
         })
         .err(),
+        events::emit("veteran.called", "{}").err(),
+        media::describe("med_none").err(),
+        templates::list("", "", 1).err(),
     ];
     let refused: Vec<String> = refused.into_iter().flatten().map(|error| error.code).collect();
     let text = format!(

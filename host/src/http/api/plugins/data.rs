@@ -27,6 +27,18 @@ pub struct PluginLog {
     event: String,
 }
 
+impl From<LogRow> for PluginLog {
+    fn from(line: LogRow) -> Self {
+        Self {
+            id: line.id,
+            at: moment(line.at),
+            level: line.level,
+            message: line.message,
+            event: line.event_id,
+        }
+    }
+}
+
 /// Lines of a plugin's log.
 #[derive(Serialize, ToSchema)]
 pub struct PluginLogList {
@@ -51,14 +63,7 @@ pub async fn logs(
     let lines =
         plugin_log::logs(&mut conn, &caller.team_id, &install.id, &query.after, limit).await?;
     let next = lines.last().map_or(query.after, |line| line.id.clone());
-    let view = |line: LogRow| PluginLog {
-        id: line.id,
-        at: moment(line.at),
-        level: line.level,
-        message: line.message,
-        event: line.event_id,
-    };
-    let logs = lines.into_iter().map(view).collect();
+    let logs = lines.into_iter().map(PluginLog::from).collect();
     Ok(axum::Json(PluginLogList { logs, pagination: Pagination { next: Some(next) } }))
 }
 

@@ -2,8 +2,11 @@
 //! name.
 
 mod data;
+mod dry_run;
+mod fire;
 mod query;
 mod settings;
+mod versions;
 
 use std::sync::Arc;
 
@@ -16,18 +19,20 @@ use utoipa::ToSchema;
 
 use self::query::InstallOptions;
 use crate::flow::House;
-use crate::flow::install::{self, Consent, Upload};
+use crate::flow::install::{self, Actor, Consent, Upload};
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json, Pagination, Path, Query, moment, short_text};
 use crate::model::InstallState;
 use crate::plugin::Grants;
 use crate::plugin::manifest::Manifest;
-use crate::store::plugin;
-use crate::store::plugin::{InstallRow, Version};
+use crate::store::plugin::{self, InstallRow};
 
 pub use data::*;
+pub use dry_run::*;
+pub use fire::*;
 pub use settings::*;
+pub use versions::*;
 
 type Shared = State<Arc<House>>;
 
@@ -101,6 +106,9 @@ pub struct PluginDetails {
     plugin: PluginView,
     /// What it asks for, one plain phrase each.
     asks: Vec<String>,
+    /// A newer version that asks for more, and runs once somebody agrees.
+    #[schema(required)]
+    waiting: Option<WaitingVersion>,
     /// As it was uploaded; null where this host cannot read it.
     #[schema(value_type = Option<Object>, required)]
     manifest: Value,
@@ -116,6 +124,12 @@ pub struct PluginList {
 fn chain(installs: &[InstallRow]) -> axum::Json<PluginList> {
     let plugins = installs.iter().map(PluginView::from).collect();
     axum::Json(PluginList { plugins, pagination: Pagination { next: None } })
+}
+
+impl From<&Caller> for Actor {
+    fn from(caller: &Caller) -> Self {
+        Self::new(&caller.team_id, caller.who.id())
+    }
 }
 
 type Answer = Result<axum::Json<PluginView>, ApiError>;
@@ -167,7 +181,7 @@ pub async fn upload(
         accounts,
         config: config.map_err(|error| ApiError::invalid(format!("config: {error}")))?,
     };
-    let install = install::upload(&house, &caller.team_id, upload).await?;
+    let install = install::upload(&house, &Actor::from(&caller), upload).await?;
     let status = if install.generation == 1 { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, view(&install)))
 }
@@ -195,87 +209,8 @@ pub async fn get(
     let manifest = Manifest::parse(&install.manifest).ok();
     let asks = manifest.as_ref().map(|manifest| manifest.asks().in_words()).unwrap_or_default();
     let manifest = serde_json::to_value(&manifest).map_err(anyhow::Error::from)?;
-    Ok(axum::Json(PluginDetails { plugin: PluginView::from(&install), asks, manifest }))
-}
-
-/// An uploaded version.
-#[derive(Serialize, ToSchema)]
-#[schema(as = PluginVersion)]
-#[serde(rename_all = "camelCase")]
-pub struct VersionView {
-    id: String,
-    version: String,
-    /// SHA-256 of the file, hexadecimal.
-    hash: String,
-    /// Bytes.
-    size: i64,
-    /// It is the one that runs.
-    active: bool,
-    #[schema(required, format = DateTime)]
-    created_at: Option<String>,
-}
-
-/// A plugin's versions.
-#[derive(Serialize, ToSchema)]
-pub struct VersionList {
-    versions: Vec<VersionView>,
-    pagination: Pagination,
-}
-
-/// List a plugin's versions
-#[utoipa::path(get, path = "/plugins/{id}/versions", tag = "plugins", responses((status = 200, description = "Newest first", body = VersionList)))]
-pub async fn versions(
-    State(house): Shared,
-    caller: Caller,
-    Path(key): Path<String>,
-) -> Result<axum::Json<VersionList>, ApiError> {
-    let install = install::find(&house, &caller.team_id, &key).await?;
-    let found =
-        plugin::versions(&mut *house.store.read().await?, &caller.team_id, &install.plugin_id)
-            .await?;
-    let view = |version: Version| VersionView {
-        active: version.id == install.version_id,
-        id: version.id,
-        version: version.version,
-        hash: version.hash,
-        size: version.size,
-        created_at: moment(version.created_at),
-    };
-    let versions = found.into_iter().map(view).collect();
-    Ok(axum::Json(VersionList { versions, pagination: Pagination { next: None } }))
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Activation {
-    /// A version's id.
-    version: String,
-    /// `all` agrees to everything that the manifest asks.
-    grant: Option<String>,
-}
-
-/// Run a version
-///
-/// The next event meets it; calls under way finish on the one before.
-#[utoipa::path(post, path = "/plugins/{id}/activate", tag = "plugins", responses((status = 200, description = "As it is now", body = PluginView)))]
-pub async fn activate(
-    State(house): Shared,
-    caller: Caller,
-    Path(key): Path<String>,
-    Json(activation): Json<Activation>,
-) -> Answer {
-    let consent = consent(activation.grant.as_deref())?;
-    let install =
-        install::activate(&house, &caller.team_id, &key, &activation.version, consent).await?;
-    Ok(view(&install))
-}
-
-/// Go back a version
-///
-/// Run the version before this one.
-#[utoipa::path(post, path = "/plugins/{id}/rollback", tag = "plugins", responses((status = 200, description = "As it is now", body = PluginView)))]
-pub async fn rollback(State(house): Shared, caller: Caller, Path(key): Path<String>) -> Answer {
-    Ok(view(&install::rollback(&house, &caller.team_id, &key).await?))
+    let waiting = waiting(&house, &install).await?;
+    Ok(axum::Json(PluginDetails { plugin: PluginView::from(&install), asks, waiting, manifest }))
 }
 
 #[derive(Default, Deserialize, ToSchema)]
@@ -298,7 +233,7 @@ pub async fn suspend(
 ) -> Answer {
     let reason = short_text(&body.reason, "reason", 500)?;
     let reason = if reason.is_empty() { "suspended by a person".to_owned() } else { reason };
-    Ok(view(&install::suspend(&house, &caller.team_id, &key, &reason).await?))
+    Ok(view(&install::suspend(&house, &Actor::from(&caller), &key, &reason).await?))
 }
 
 /// Resume a plugin
@@ -306,7 +241,7 @@ pub async fn suspend(
 /// What waited goes first.
 #[utoipa::path(post, path = "/plugins/{id}/resume", tag = "plugins", responses((status = 200, description = "As it is now", body = PluginView)))]
 pub async fn resume(State(house): Shared, caller: Caller, Path(key): Path<String>) -> Answer {
-    Ok(view(&install::resume(&house, &caller.team_id, &key).await?))
+    Ok(view(&install::resume(&house, &Actor::from(&caller), &key).await?))
 }
 
 /// Remove a plugin
@@ -318,7 +253,7 @@ pub async fn remove(
     caller: Caller,
     Path(key): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    install::remove(&house, &caller.team_id, &key).await?;
+    install::remove(&house, &Actor::from(&caller), &key).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -338,5 +273,5 @@ pub async fn reorder(
     caller: Caller,
     Json(order): Json<PluginOrder>,
 ) -> Result<axum::Json<PluginList>, ApiError> {
-    Ok(chain(&install::reorder(&house, &caller.team_id, &order.plugins).await?))
+    Ok(chain(&install::reorder(&house, &Actor::from(&caller), &order.plugins).await?))
 }

@@ -48,3 +48,13 @@ pub struct StateKeys {
     /// At most so many: 50 where absent, 200 at most.
     pub(super) limit: Option<i64>,
 }
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct FileName {
+    /// The file's name, for a bot in one file; absent: `bot.js`. A `.wasm` file needs none.
+    #[serde(default)]
+    #[param(max_length = 200)]
+    pub(super) name: String,
+}

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::{PluginView, Shared, view};
 use crate::egress::HostPattern;
-use crate::flow::install;
+use crate::flow::install::{self, Actor};
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json, Pagination, Path};
@@ -33,7 +33,7 @@ pub async fn set_accounts(
     Path(key): Path<String>,
     Json(body): Json<PluginAccounts>,
 ) -> Result<axum::Json<PluginView>, ApiError> {
-    Ok(view(&install::set_accounts(&house, &caller.team_id, &key, body.accounts).await?))
+    Ok(view(&install::set_accounts(&house, &Actor::from(&caller), &key, body.accounts).await?))
 }
 
 /// A plugin's configuration and what it may hold.
@@ -70,7 +70,7 @@ pub async fn set_config(
     Path(key): Path<String>,
     Json(body): Json<Value>,
 ) -> Result<axum::Json<PluginConfig>, ApiError> {
-    install::set_config(&state.0, &caller.team_id, &key, body).await?;
+    install::set_config(&state.0, &Actor::from(&caller), &key, body).await?;
     config(state, caller, Path(key)).await
 }
 
@@ -112,7 +112,7 @@ pub async fn set_grants(
     Path(key): Path<String>,
     Json(body): Json<Grants>,
 ) -> Result<axum::Json<PluginGrants>, ApiError> {
-    install::set_grants(&state.0, &caller.team_id, &key, &body).await?;
+    install::set_grants(&state.0, &Actor::from(&caller), &key, &body).await?;
     grants(state, caller, Path(key)).await
 }
 
@@ -176,7 +176,7 @@ pub async fn set_secret(
     if body.value.is_empty() || body.value.len() > 8_192 {
         return Err(ApiError::invalid("value: 1 to 8192 bytes"));
     }
-    install::set_secret(&house, &caller.team_id, &key, &name, &body.value).await?;
+    install::set_secret(&house, &Actor::from(&caller), &key, &name, &body.value).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -187,6 +187,6 @@ pub async fn delete_secret(
     caller: Caller,
     Path((key, name)): Path<(String, String)>,
 ) -> Result<StatusCode, ApiError> {
-    install::delete_secret(&house, &caller.team_id, &key, &name).await?;
+    install::delete_secret(&house, &Actor::from(&caller), &key, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
