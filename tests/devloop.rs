@@ -15,16 +15,16 @@ use crate::support::{plugin_file, provided, with_manifest};
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Folders for what a person has: projects, a cache, temporary files.
-struct Desk(TempDir);
+pub struct Desk(TempDir);
 
 impl Desk {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let desk = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(desk.path().join("tmp")).expect("a folder");
         Self(desk)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
@@ -54,20 +54,20 @@ impl Desk {
     }
 
     #[track_caller]
-    fn prints(&self, args: &[&str]) -> String {
+    pub fn prints(&self, args: &[&str]) -> String {
         let (well, out, error) = self.run(args);
         assert!(well, "{args:?}: {out}{error}");
         out
     }
 
     #[track_caller]
-    fn fails(&self, args: &[&str]) -> (String, String) {
+    pub fn fails(&self, args: &[&str]) -> (String, String) {
         let (well, out, error) = self.run(args);
         assert!(!well, "{args:?}: {out}");
         (out, error)
     }
 
-    fn dev(&self, plugin: &str) -> Dev {
+    pub fn dev(&self, plugin: &str) -> Dev {
         let mut command = self.program(&["dev", plugin]);
         let mut child = command
             .stdin(Stdio::piped())
@@ -88,7 +88,7 @@ impl Desk {
         Dev { child, stdin, lines }
     }
 
-    fn change(&self, path: &str, old: &str, new: &str) {
+    pub fn change(&self, path: &str, old: &str, new: &str) {
         let path = self.path(path);
         let text = std::fs::read_to_string(&path).expect("a file");
         assert!(text.contains(old), "{text}");
@@ -97,20 +97,20 @@ impl Desk {
 }
 
 /// `switchboard dev`, with somebody who types.
-struct Dev {
+pub struct Dev {
     child: Child,
     stdin: ChildStdin,
     lines: Receiver<String>,
 }
 
 impl Dev {
-    fn types(&mut self, line: &str) {
+    pub fn types(&mut self, line: &str) {
         writeln!(self.stdin, "{line}").expect("it reads");
     }
 
     /// Wait for a line with these words.
     #[track_caller]
-    fn shows(&self, words: &str) -> String {
+    pub fn shows(&self, words: &str) -> String {
         let mut before = Vec::new();
         while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
             if line.contains(words) {
@@ -122,7 +122,7 @@ impl Dev {
     }
 
     #[track_caller]
-    fn interrupt(mut self) {
+    pub fn interrupt(mut self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
         assert!(self.child.wait().expect("gone").success());
@@ -170,51 +170,6 @@ fn the_transcripts_of_all_plugins_hold() {
         let told = desk.prints(&["test", dir, "--plugin", file]);
         assert!(told.contains(" 0 failed"), "{told}");
     }
-}
-
-/// Each flow of the examples, by its own file.
-#[test]
-fn the_transcripts_of_all_flows_hold() {
-    let desk = Desk::new();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/flows");
-    let entries = std::fs::read_dir(&folder)
-        .expect("the examples")
-        .map(|entry| entry.expect("an entry").path());
-    let flows: Vec<PathBuf> =
-        entries.filter(|path| path.extension().is_some_and(|it| it == "yaml")).collect();
-    assert_eq!(flows.len(), 5, "{flows:?}");
-    for flow in flows {
-        let told = desk.prints(&["test", flow.to_str().expect("a path")]);
-        assert!(told.contains(" 0 failed") && !told.contains("\n0 passed"), "{told}");
-    }
-}
-
-/// A flow's file is a plugin, wherever one is named.
-#[test]
-fn a_flow_is_checked_and_built_as_any_plugin() {
-    let desk = Desk::new();
-    let text = "flow: hello\nversion: 1.2.0\ntriggers:\n  - keyword: hi\nsteps:\n  - ask: { text: Name?, save: name }\n  - reply: 'Hello, {{ vars.name }}'\n";
-    std::fs::write(desk.path("hello.yaml"), text).expect("written");
-    let shown = desk.prints(&["check", "hello.yaml"]);
-    for words in ["hello 1.2.0", "send messages", "keep data", "it can be installed"] {
-        assert!(shown.contains(words), "{words}: {shown}");
-    }
-    let built = desk.prints(&["build", "hello.yaml", "--json"]);
-    let built: Value = serde_json::from_str(&built).expect("JSON");
-    assert_eq!((&built["id"], &built["language"]), (&"hello".into(), &"flow".into()));
-    assert!(desk.path("hello.wasm").is_file());
-    let mut dev = desk.dev("hello.yaml");
-    dev.shows("hello 1.2.0 runs");
-    dev.types("hi");
-    dev.shows("bot: Name?");
-    desk.change("hello.yaml", "'Hello,", "'Welcome,");
-    dev.shows("swapped in");
-    dev.types("Ann");
-    dev.shows("bot: Welcome, Ann");
-    desk.change("hello.yaml", "  - reply", "  - rply");
-    dev.shows("line 7: steps[1].rply: unknown field");
-    dev.interrupt();
-    assert!(desk.fails(&["check", "hello.yaml"]).1.contains("hello.yaml: line 7"));
 }
 
 #[test]
@@ -333,6 +288,11 @@ fn a_transcript_signs_webhooks_and_fires_by_hand() {
     desk.prints(&["test", "bot", "--plugin", "probe.wasm"]);
 }
 
+/// A command with what it needs to reach a service, and what is fired.
+fn fired<'a>(command: &[&'a str], service: &[&'a str], shot: &[&'a str]) -> Vec<&'a str> {
+    [command, service, shot].concat()
+}
+
 #[test]
 fn an_event_is_fired_from_the_terminal() {
     let desk = Desk::new();
@@ -345,22 +305,23 @@ fn an_event_is_fired_from_the_terminal() {
     let service = ["--url", text("url"), "--key", text("api_key")];
     let probe = plugin_file("probe").display().to_string();
     desk.prints(&[&["deploy", &probe, "--grant-all"], &service[..]].concat());
-    let fire = |command: &[&str], shot: &[&str]| [command, &service[..], shot].concat();
-    let fired = desk.prints(&fire(&["fire"], &["probe", "timer", "nudge", "now"]));
-    assert!(fired.starts_with("evt_"), "{fired}");
-    let call = ["probe", "--wait", "60", "webhook", "/sync", "hello", "--header", "X-A: b"];
-    let shown = desk.prints(&fire(&["plugin", "fire"], &call));
+    let told = desk.prints(&fired(&["fire"], &service, &["probe", "timer", "nudge", "now"]));
+    assert!(told.starts_with("evt_"), "{told}");
+    let call = ["probe", "--wait", "webhook", "/sync", "hello", "--header", "X-A: b"];
+    let shown = desk.prints(&fired(&["plugin", "fire"], &service, &call));
     for words in
         ["fired by hand", "reply 200\tPOST /sync call 1: hello", "done: set_state 1", "done\tevt_"]
     {
         assert!(shown.contains(words), "{words}: {shown}");
     }
-    let event = ["probe", "--json", "--wait", "60", "event", "order.placed", "{\"id\": 7}"];
+    let event = ["probe", "--json", "--wait=60", "event", "order.placed", "{\"id\": 7}"];
     let outcome: Value =
-        serde_json::from_str(&desk.prints(&fire(&["fire"], &event))).expect("JSON");
+        serde_json::from_str(&desk.prints(&fired(&["fire"], &service, &event))).expect("JSON");
     assert_eq!((&outcome["state"], &outcome["type"]), (&"done".into(), &"order.placed".into()));
     assert!(
-        desk.fails(&fire(&["fire"], &["probe", "schedule", "daily"])).1.contains("no schedules")
+        desk.fails(&fired(&["fire"], &service, &["probe", "schedule", "daily"]))
+            .1
+            .contains("no schedules")
     );
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sqlx::Executor;
 use switchboard::plugin::manifest::Source;
 
+use crate::devloop::Desk;
 use crate::support::{Receiver, Server, plugin};
 
 const ANN: &str = "+15550101";
@@ -223,7 +224,10 @@ both! {
     /// A call from outside begins a run with somebody who never wrote; nobody else's chat is reached.
     async fn a_webhook_begins_a_run_in_a_chat(on: On) {
         let server = Server::start(on).await;
-        let install = install(&server, &example("order-status")).await;
+        let signed = example("order-status");
+        let open = signed.lines().filter(|line| !line.contains("verify:")).collect::<Vec<_>>().join("\n");
+        assert!(open.len() < signed.len());
+        let install = install(&server, &open).await;
         let call = async |phone: &str| {
             let order = json!({ "phone": phone, "number": "A-7", "state": "sent" });
             server.client.post(&format!("/x/{install}/order"), order).await.ok();
@@ -264,4 +268,48 @@ async fn a_text_becomes_a_plugin_or_is_told_why_not() {
         server.house().runtime.wrap(&plugin("echo"), &source(good)).await.expect_err("no engine");
     assert!(echo.to_string().contains("engine"), "{echo}");
     server.stop().await;
+}
+
+/// Each flow of the examples, by its own file.
+#[test]
+fn the_transcripts_of_all_flows_hold() {
+    let desk = Desk::new();
+    let entries = std::fs::read_dir(examples())
+        .expect("the examples")
+        .map(|entry| entry.expect("an entry").path());
+    let flows: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|it| it == "yaml")).collect();
+    assert_eq!(flows.len(), 5, "{flows:?}");
+    for flow in flows {
+        let told = desk.prints(&["test", flow.to_str().expect("a path")]);
+        assert!(told.contains(" 0 failed") && !told.contains("\n0 passed"), "{told}");
+    }
+}
+
+/// A flow's file is a plugin, wherever one is named.
+#[test]
+fn a_flow_is_checked_and_built_as_any_plugin() {
+    let desk = Desk::new();
+    let text = "flow: hello\nversion: 1.2.0\ntriggers:\n  - keyword: hi\nsteps:\n  - ask: { text: Name?, save: name }\n  - reply: 'Hello, {{ vars.name }}'\n";
+    std::fs::write(desk.path("hello.yaml"), text).expect("written");
+    let shown = desk.prints(&["check", "hello.yaml"]);
+    for words in ["hello 1.2.0", "send messages", "keep data", "it can be installed"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let built = desk.prints(&["build", "hello.yaml", "--json"]);
+    let built: Value = serde_json::from_str(&built).expect("JSON");
+    assert_eq!((&built["id"], &built["language"]), (&"hello".into(), &"flow".into()));
+    assert!(desk.path("hello.wasm").is_file());
+    let mut dev = desk.dev("hello.yaml");
+    dev.shows("hello 1.2.0 runs");
+    dev.types("hi");
+    dev.shows("bot: Name?");
+    desk.change("hello.yaml", "'Hello,", "'Welcome,");
+    dev.shows("swapped in");
+    dev.types("Ann");
+    dev.shows("bot: Welcome, Ann");
+    desk.change("hello.yaml", "  - reply", "  - rply");
+    dev.shows("line 7: steps[1].rply: unknown field");
+    dev.interrupt();
+    assert!(desk.fails(&["check", "hello.yaml"]).1.contains("hello.yaml: line 7"));
 }

@@ -50,6 +50,8 @@ impl Day {
         }
         server.says(SECOND, &format!("echo {WORDS} too")).await;
         server.says(BOB, "echo hello").await;
+        // What she caused with another stays, and names her no more.
+        server.says(ANN, &format!("send {BOB} hello from a friend")).await;
         let merge = format!("/api/v1/contacts/{ANN}/merge");
         server.client.post(&merge, json!({ "with": SECOND })).await.ok();
         // It waits for both to be at rest.
@@ -194,7 +196,7 @@ both! {
             ids.extend(found);
         }
         let tables: Vec<String> = server.holding(on, &ids).await.into_iter().map(|found| found.table).collect();
-        for table in ["event", "job", "state", "timer", "bulk", "bulk_recipient", "chat_merged", "conversation", "usage_period", "account_day", "dead_letter", "failure", "attempt", "plugin_log"] {
+        for table in ["event", "job", "state", "timer", "bulk", "bulk_recipient", "chat_merged", "conversation", "usage_period", "account_day", "dead_letter", "failure", "attempt", "plugin_log", "plugin_call"] {
             assert!(tables.iter().any(|held| held == table), "{table} holds nothing to begin with: {tables:?}");
         }
         assert_eq!(server.client.delete(&format!("/api/v1/accounts/{account}")).await.status, 202);
@@ -241,7 +243,7 @@ both! {
         let tables: Vec<String> = server.holding(on, &words).await.into_iter().map(|found| found.table).collect();
         for table in [
             "contact", "contact_alias", "contact_tag", "contact_merged", "chat", "chat_merged", "message", "message_search", "event", "job",
-            "state", "timer", "bulk_recipient", "conversation", "dead_letter", "failure", "attempt", "plugin_log",
+            "state", "timer", "bulk_recipient", "conversation", "dead_letter", "failure", "attempt", "plugin_log", "plugin_call",
         ] {
             assert!(tables.iter().any(|held| held == table), "{table} holds nothing to begin with: {tables:?}");
         }
@@ -265,7 +267,7 @@ both! {
         assert_eq!(server.events("contact.erased").await.len(), 1);
         assert!(!day.has_bytes(&day.own_file) && day.has_bytes(&day.shared_file));
         let bob = server.client.get(&format!("/api/v1/contacts/{BOB}/messages")).await.ok();
-        assert_eq!(bob["messages"].as_array().map(Vec::len), Some(4), "{bob}");
+        assert_eq!(bob["messages"].as_array().map(Vec::len), Some(5), "{bob}");
         // The bulk send goes on without her: nobody is written to in her place.
         for _ in 0..4 {
             server.advance(60_000).await;

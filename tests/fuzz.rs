@@ -13,7 +13,7 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 /// How it sends plugins and tables: as any bytes.
 const FILES: &str = "
 import schemathesis
-schemathesis.serializer.alias(['application/wasm', 'text/csv'], 'application/octet-stream')
+schemathesis.serializer.alias(['application/wasm', 'text/csv', 'application/x-ndjson'], 'application/octet-stream')
 ";
 
 /// On PostgreSQL, which takes less than SQLite does.

@@ -182,7 +182,8 @@ async fn files(server: &Server) {
     server.client.post(&path, body).await.ok();
     server.drain().await;
     server.advance(1_500).await;
-    assert_eq!(last(server, ANN).await, "image/png, 8 bytes");
+    let sent = server.client.outgoing(&server.account).await.pop().expect("a message");
+    assert_eq!(sent["content"]["image"]["caption"], "image/png, 8 bytes", "{sent}");
 }
 
 /// A reply has its status, its headers and its bytes, whatever they are.

@@ -92,6 +92,7 @@ impl Through {
             install: Arc::new(install),
             event: Arc::new(event()),
             input: Input::Message(Box::new(message())),
+            job: String::new(),
             attempt: 1,
             host: Arc::new(Nobody),
         };
@@ -251,6 +252,7 @@ fn event() -> Event {
         message_id: "msg_01kaaaaaaaaaaaaaaaaaaaaaaa".to_owned(),
         at: 0,
         depth: 0,
+        trace: Default::default(),
         data: json!({}),
     }
 }
@@ -275,5 +277,6 @@ fn message() -> model::Message {
         error_message: String::new(),
         possible_duplicate: false,
         depth: 0,
+        trace: Default::default(),
     }
 }

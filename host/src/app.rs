@@ -86,6 +86,7 @@ impl Running {
             tracing::warn!("some work under way is cut off; it is done again after the next start");
         }
         house.channels.sandbox.stop();
+        house.spans.close().await;
         house.store.close().await;
     }
 }

@@ -56,6 +56,7 @@ async fn raw_writes(messages: usize, group: usize) -> Result<Duration> {
                 message_id: String::new(),
                 at: 0,
                 depth: 0,
+                trace: Default::default(),
                 data: serde_json::json!({ "text": "as much as a message holds, more or less", "n": row }),
             })
             .collect();

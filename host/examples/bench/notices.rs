@@ -98,6 +98,7 @@ fn event(bench: &Bench, index: usize) -> Event {
         message_id: String::new(),
         at: house.clock.now(),
         depth: 0,
+        trace: Default::default(),
         data: json!({ "text": "as much as a message holds, more or less", "n": index }),
     }
 }

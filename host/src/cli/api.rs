@@ -132,6 +132,20 @@ impl Api {
         self.http.request(method, format!("{}/{path}", self.base))
     }
 
+    /// An answer that is read as it comes.
+    pub async fn stream(&self, path: &str) -> anyhow::Result<reqwest::Response> {
+        let request = self.request(Method::GET, path).bearer_auth(&self.key);
+        let answer = request.send().await.with_context(|| {
+            format!("cannot reach {}: is the service running there?", self.base)
+        })?;
+        if !answer.status().is_success() {
+            let status = answer.status();
+            let body: Value = serde_json::from_str(&answer.text().await?).unwrap_or_default();
+            bail!("{}", body["error"]["message"].as_str().unwrap_or(status.as_str()));
+        }
+        Ok(answer)
+    }
+
     /// The JSON of a success (null where it has none); a refusal in its own words.
     pub async fn answer(&self, request: RequestBuilder) -> anyhow::Result<Value> {
         let answer = request.bearer_auth(&self.key).send().await;

@@ -14,6 +14,7 @@ mod dev;
 mod fire;
 mod flow_file;
 mod key;
+mod logs;
 mod message;
 mod new;
 mod one_file;
@@ -25,10 +26,12 @@ mod progress;
 mod serve;
 mod settings;
 mod setup;
+mod state;
 mod table;
 mod team;
 mod telemetry;
 mod test;
+mod trace;
 mod user;
 mod webhook;
 
@@ -71,6 +74,10 @@ enum Command {
     Message(message::Args),
     /// Install and look after plugins on a running service
     Plugin(plugin::Args),
+    /// What plugins of a running service logged
+    Logs(logs::Args),
+    /// All that came of one message or event on a running service
+    Trace(trace::Args),
     /// Call any operation of a running service's API
     Api(call::Args),
     /// Make one .wasm file of a plugin's folder
@@ -105,6 +112,8 @@ pub fn main() -> ExitCode {
         Some(Command::Webhook(args)) => block_on(webhook::run(args)),
         Some(Command::Message(args)) => block_on(message::run(args)),
         Some(Command::Plugin(args)) => block_on(plugin::run(args)),
+        Some(Command::Logs(args)) => block_on(logs::run(args)),
+        Some(Command::Trace(args)) => block_on(trace::run(args)),
         Some(Command::Api(args)) => block_on(call::run(args)),
         Some(Command::Build(args)) => build::run(&args),
         Some(Command::New(args)) => new::run(&args),

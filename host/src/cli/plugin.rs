@@ -1,20 +1,19 @@
 //! `switchboard plugin`: look after plugins on a running service, over its API.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::Context;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::api::{Api, Connection};
-use super::{fire, plugin_file, plugin_versions};
+use super::api::{Api, Remote, part};
+use super::{fire, logs, plugin_file, plugin_versions, state, table};
 
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
 pub struct Args {
     #[command(flatten)]
-    connection: Connection,
+    remote: Remote,
     #[command(subcommand)]
     command: Command,
 }
@@ -36,16 +35,22 @@ enum Command {
     /// What it logged
     Logs {
         plugin: String,
-        /// Go on as it logs more
-        #[arg(short, long)]
-        follow: bool,
+        #[command(flatten)]
+        wanted: logs::Wanted,
     },
+    /// What its calls came to: in the last hour, in a day, and since it was installed
+    Stats { plugin: String },
+    /// What it keeps; seen and edited, out and in
+    State(state::Args),
     /// Run the version before this one
     Rollback { plugin: String },
     #[command(flatten)]
     Versions(plugin_versions::Command),
-    /// Events that could not be handled, of all plugins or one
-    Dead { plugin: Option<String> },
+    /// Events that could not be handled, of all plugins or one; or one of them whole
+    Dead {
+        /// A plugin's name or id, or a dead letter's id
+        which: Option<String>,
+    },
     /// Hand a dead letter (or, with --all, all of a plugin) to the plugin once more
     Replay {
         /// A dead letter's id; with --all a plugin
@@ -75,32 +80,39 @@ impl Terms {
 }
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let api = Api::new(&args.connection)?;
+    let (api, json) = (Api::new(&args.remote.connection)?, args.remote.json);
     match args.command {
         Command::List => {
-            for plugin in list(&api.get("plugins").await?, "plugins") {
-                println!("{}", line(plugin, &["id", "plugin", "version", "state", "reason"]));
-            }
+            let columns = ["id", "plugin", "version", "state", "reason"];
+            lines(json, list(&api.get("plugins").await?, "plugins"), &columns);
         }
         Command::Install { file, terms } => {
             let bytes = plugin_file::bytes(&file).await?;
             let installed = upload(&api, bytes, &terms).await?;
-            println!("{}", line(&installed, &["id", "plugin", "version"]));
+            lines(json, &[installed], &["id", "plugin", "version"]);
         }
         Command::Remove { plugin } => {
             api.call(Method::DELETE, &format!("plugins/{plugin}"), None).await?;
         }
-        Command::Logs { plugin, follow } => logs(&api, &plugin, follow).await?,
+        Command::Logs { plugin, wanted } => logs::show(&api, json, Some(&plugin), &wanted).await?,
+        Command::State(args) => state::run(&api, json, args).await?,
+        Command::Stats { plugin } => {
+            stats(json, &api.get(&format!("plugins/{}/stats", part(&plugin))).await?);
+        }
         Command::Rollback { plugin } => {
             let now = api.call(Method::POST, &format!("plugins/{plugin}/rollback"), None).await?;
-            println!("{}", line(&now, &["plugin", "version"]));
+            lines(json, &[now], &["plugin", "version"]);
         }
         Command::Versions(command) => plugin_versions::run(&api, command).await?,
-        Command::Dead { plugin } => {
-            let filter = plugin.map(|plugin| format!("?plugin={plugin}")).unwrap_or_default();
-            for letter in list(&api.get(&format!("dead-letters{filter}")).await?, "deadLetters") {
-                println!("{}", line(letter, &["id", "createdAt", "plugin", "fault", "reason"]));
-            }
+        Command::Dead { which: Some(id) } if id.starts_with("dead_") => {
+            dead_letter(json, &api.get(&format!("dead-letters/{}", part(&id))).await?);
+        }
+        Command::Dead { which } => {
+            let filter =
+                which.map(|plugin| format!("?plugin={}", part(&plugin))).unwrap_or_default();
+            let columns = ["id", "createdAt", "plugin", "fault", "reason"];
+            let found = api.get(&format!("dead-letters{filter}")).await?;
+            lines(json, list(&found, "deadLetters"), &columns);
         }
         Command::Fire(shot) => fire::fire(&api, shot, false).await?,
         Command::Replay { id, all } => {
@@ -110,7 +122,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
                 format!("dead-letters/{id}/replay")
             };
             let done = api.call(Method::POST, &path, Some(json!({}))).await?;
-            println!("replayed: {}", done["replayed"]);
+            if json { println!("{done}") } else { println!("replayed: {}", done["replayed"]) }
         }
     }
     Ok(())
@@ -122,7 +134,7 @@ fn list<'a>(answer: &'a Value, name: &str) -> &'a [Value] {
 
 /// These fields with tabs between them.
 fn line(item: &Value, fields: &[&str]) -> String {
-    let text = |field: &&str| item[*field].as_str().unwrap_or_default().to_owned();
+    let text = |field: &&str| table::cell(&item[*field]);
     fields.iter().map(text).collect::<Vec<_>>().join("\t")
 }
 
@@ -139,22 +151,68 @@ pub async fn upload(api: &Api, bytes: Vec<u8>, terms: &Terms) -> anyhow::Result<
     api.answer(request).await.context("not installed")
 }
 
-async fn logs(api: &Api, plugin: &str, follow: bool) -> anyhow::Result<()> {
-    let mut after = String::new();
-    loop {
-        let answer = api.get(&format!("plugins/{plugin}/logs?limit=1000&after={after}")).await?;
-        let lines = list(&answer, "logs");
-        for entry in lines {
-            println!("{}", line(entry, &["at", "level", "message"]));
-        }
-        answer["pagination"]["next"].as_str().unwrap_or_default().clone_into(&mut after);
-        if lines.is_empty() {
-            if !follow {
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_secs(2)).await;
-        }
+/// Print these: lines with tabs, or JSON.
+fn lines(json: bool, items: &[Value], columns: &[&str]) {
+    if json {
+        table::list(true, items, columns);
+        return;
     }
+    for item in items {
+        println!("{}", line(item, columns));
+    }
+}
+
+/// Print figures: a row a figure, a column a time.
+fn stats(json: bool, stats: &Value) {
+    if json {
+        println!("{stats}");
+        return;
+    }
+    let times = ["hour", "day", "total"];
+    let figures = stats["total"].as_object().into_iter().flat_map(serde_json::Map::keys);
+    let rows = figures.map(|figure| {
+        let mut row = json!({ "figure": figure });
+        for time in times {
+            row[time] = match &stats[time][figure] {
+                Value::Array(ended) => {
+                    let each = ended
+                        .iter()
+                        .map(|one| format!("{} {}", table::cell(&one["outcome"]), one["calls"]));
+                    each.collect::<Vec<_>>().join(", ").into()
+                }
+                value => value.clone(),
+            };
+        }
+        row
+    });
+    table::list(false, &rows.collect::<Vec<_>>(), &["figure", "hour", "day", "total"]);
+}
+
+/// Print a dead letter whole: what came, each attempt, where it broke, what was logged.
+fn dead_letter(json: bool, letter: &Value) {
+    if json {
+        println!("{letter}");
+        return;
+    }
+    let mut head = letter.clone();
+    for part in ["backtrace", "input", "failures", "logs"] {
+        head.as_object_mut().map(|head| head.remove(part));
+    }
+    table::one(false, &head);
+    println!("\nattempts");
+    table::list(
+        false,
+        list(letter, "failures"),
+        &["attempt", "at", "wallMicros", "fault", "reason"],
+    );
+    let backtrace = letter["backtrace"].as_str().unwrap_or_default();
+    let backtrace = backtrace.chars().filter(|c| *c == '\n' || !c.is_control()).collect::<String>();
+    if !backtrace.is_empty() {
+        println!("\n{}", backtrace.trim_end());
+    }
+    println!("\nlog");
+    lines(false, list(letter, "logs"), &["at", "level", "message"]);
+    println!("\nevent\n{:#}", letter["input"]);
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ fn fields(item: &Value) -> String {
 }
 
 /// A value on one line. What could steer a terminal is left out: names come from strangers.
-fn cell(value: &Value) -> String {
+pub fn cell(value: &Value) -> String {
     let text = match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),

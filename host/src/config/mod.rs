@@ -2,6 +2,7 @@
 
 mod billing;
 mod media;
+mod telemetry;
 
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ use crate::model::Millis;
 
 pub use billing::{Billing, Conversations, Terms, Tiers};
 pub use media::{Media, MediaType, MediaTypes, S3};
+pub use telemetry::Telemetry;
 
 /// The documentation of every setting, and its default.
 pub const DEFAULTS: &str = include_str!("../../config.default.toml");
@@ -35,6 +37,7 @@ pub struct Config {
     pub billing: Billing,
     pub identity: Identity,
     pub media: Media,
+    pub telemetry: Telemetry,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -152,6 +155,9 @@ pub struct Plugins {
     pub http_timeout: Millis,
     pub http_allow: Vec<IpNet>,
     pub state_value: usize,
+    pub state_keys: i64,
+    pub state_bytes: i64,
+    pub timers: i64,
     pub media_read: u64,
     pub media_file: u64,
     pub media_bytes: u64,
@@ -276,6 +282,7 @@ impl Config {
             "at most plugins.wall_max",
         )?;
         require(self.accounts.silent_after > 0, "accounts.silent_after", "at least 1")?;
+        self.telemetry.check()?;
         self.billing.check()
     }
 }

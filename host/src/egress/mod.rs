@@ -6,6 +6,7 @@
 
 mod address;
 mod hosts;
+pub mod otlp;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};

@@ -172,7 +172,10 @@ impl Dispatcher {
             }
             match settled? {
                 Settled::Written | Settled::Zombie => return Ok(()),
-                Settled::Overtaken => lost += 1,
+                Settled::Overtaken => {
+                    metrics::counter!("switchboard_plugin_calls_overtaken_total").increment(1);
+                    lost += 1;
+                }
             }
         }
     }
@@ -196,9 +199,8 @@ impl Dispatcher {
         let outcome = if attempt > self.house.config.delivery.attempts {
             died(task.job.attempts)
         } else {
-            self.house.runtime.call(self.call(active, event, input, attempt)).await
+            self.house.runtime.call(self.call(active, event, input, job.id.clone(), attempt)).await
         };
-        metrics::counter!("switchboard_plugin_calls_total", "plugin" => active.install.plugin.clone()).increment(1);
         Ok(conclude(Conclusion::Ran {
             event: event.clone(),
             install_id: active.install.id.clone(),
@@ -206,12 +208,20 @@ impl Dispatcher {
         }))
     }
 
-    fn call(&self, active: &Active, event: &Arc<Event>, input: Input, attempt: i64) -> Call {
+    fn call(
+        &self,
+        active: &Active,
+        event: &Arc<Event>,
+        input: Input,
+        job: String,
+        attempt: i64,
+    ) -> Call {
         Call {
             install: active.install.clone(),
             event: event.clone(),
             input,
             attempt: u32::try_from(attempt).unwrap_or(u32::MAX),
+            job,
             host: Arc::new(Reads::new(self.house.clone())),
         }
     }
@@ -250,7 +260,8 @@ impl Dispatcher {
                 };
                 Input::Timer { name: timer.spec.name, payload: timer.spec.payload }
             }
-            // The timer of a dead letter is long gone; what it said stands in the event.
+            // The timer of a dead letter is long gone, and one that a person fired never was; what it
+            // says stands in the event.
             _ => input::of(event)?,
         }))
     }
@@ -303,6 +314,7 @@ fn host_fault(reason: String) -> Outcome {
         reads: Vec::new(),
         logs: Vec::new(),
         files: Vec::new(),
+        requests: Vec::new(),
         usage: Usage::default(),
     }
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::install::{self, InstallError};
+use super::install::{self, Actor, InstallError};
 use super::webhooks::{self, Delivery};
 use super::{House, record};
-use crate::model::{Effect, Event, EventKind, InstallState, JobKind};
+use crate::model::{Event, EventKind, InstallState, JobKind, Trace};
 use crate::plugin::manifest::{Manifest, On};
 use crate::plugin::{Outcome, PluginError, Verdict, check_event_name};
 use crate::store::job::Job;
@@ -47,11 +47,11 @@ const BY: &str = "fired_by";
 /// When the plugin, its schedule or route, or the chat is not there, or it does not receive such events.
 pub async fn fire(
     house: &House,
-    team_id: &str,
+    by: &Actor,
     key: &str,
     shot: Shot,
-    by: &str,
 ) -> Result<String, InstallError> {
+    let team_id = by.team_id.as_str();
     let found = install::find(house, team_id, key).await?;
     let mut tx = house.store.begin().await?;
     // The event's cursor and the place of its job.
@@ -63,7 +63,7 @@ pub async fn fire(
     let told = told(&shot);
     let mut event = event_of(house, &mut tx, &install, shot).await?;
     event.cursor = numbers.next(team_id);
-    event.data[BY] = by.into();
+    event.data[BY] = by.who.as_str().into();
     let about = if event.chat_id.is_empty() { &install.id } else { &event.chat_id };
     let job = Job {
         place: numbers.next(team_id),
@@ -78,9 +78,13 @@ pub async fn fire(
         event_id: event.id.clone(),
         at: house.clock.now(),
         level: "info".to_owned(),
-        message: format!("fired by hand by {by}: {told}"),
+        message: format!("fired by hand by {}: {told}", by.who),
+        chat_id: event.chat_id.clone(),
+        version_id: install.version_id.clone(),
+        ..LogRow::default()
     };
     event::insert(&mut tx, std::slice::from_ref(&event)).await?;
+    house.spans.event(&event, house.clock.now());
     plugin_log::insert_logs(&mut tx, &[line]).await?;
     job::insert(&mut tx, std::slice::from_ref(&job)).await?;
     job::promote(&mut tx, &[job.lane]).await?;
@@ -127,6 +131,7 @@ async fn event_of(
         at: house.clock.now(),
         depth: 0,
         data,
+        trace: Trace::default(),
     };
     let timer = |name: &str, payload: &str| {
         let data = json!({ "install": install.id, "name": name, "payload": payload });
@@ -203,16 +208,10 @@ pub fn outcome(event: &Event, outcome: &Outcome) -> Option<String> {
     }
     let mut counted: BTreeMap<String, usize> = BTreeMap::new();
     for effect in &outcome.effects {
-        *counted.entry(word(effect)).or_default() += 1;
+        *counted.entry(effect.kind().to_owned()).or_default() += 1;
     }
     let effects: Vec<String> =
         counted.into_iter().map(|(word, count)| format!("{word} {count}")).collect();
     let effects = if effects.is_empty() { "no effects".to_owned() } else { effects.join(", ") };
     Some(format!("done: {effects}"))
-}
-
-/// An effect's name.
-fn word(effect: &Effect) -> String {
-    let effect = serde_json::to_value(effect).unwrap_or_default();
-    effect["effect"].as_str().unwrap_or("effect").to_owned()
 }

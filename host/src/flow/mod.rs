@@ -9,11 +9,13 @@ pub mod dispatch;
 pub mod effect;
 pub mod fire;
 pub mod folder;
+pub mod holdings;
 pub mod identity;
 pub mod inbound;
 mod input;
 pub mod install;
 pub mod media;
+pub mod meters;
 mod missed;
 pub mod notify;
 pub mod outbox;
@@ -30,7 +32,9 @@ pub mod rules;
 pub mod send;
 pub mod signal;
 pub mod signature;
+pub mod spans;
 pub mod spin;
+pub mod story;
 pub mod teams;
 pub mod templates;
 pub mod timers;
@@ -74,6 +78,12 @@ pub struct House {
     pub sends: Batcher<Queuer>,
     /// Which accounts were heard from, and which were asked.
     pub pulses: accounts::Pulses,
+    /// What calls came to, for `/metrics`.
+    pub meters: meters::Meters,
+    /// How much installs keep.
+    pub holdings: holdings::Holdings,
+    /// What is told to a collector.
+    pub spans: spans::Spans,
 }
 
 /// How often a stage looks again although nobody woke it: a safety net on one machine, and the
@@ -90,6 +100,8 @@ impl House {
         seal: Seal,
         depot: Depot,
     ) -> Arc<Self> {
+        let meters = meters::Meters::new(config.telemetry.installs);
+        let spans = spans::Spans::start(&config.telemetry);
         Arc::new_cyclic(|house| Self {
             config,
             clock,
@@ -102,6 +114,9 @@ impl House {
             depot,
             sends: Batcher::start(Arc::new(Queuer(house.clone()))),
             pulses: accounts::Pulses::default(),
+            meters,
+            holdings: holdings::Holdings::default(),
+            spans,
         })
     }
 

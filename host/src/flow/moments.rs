@@ -104,6 +104,7 @@ async fn claimed_event(house: &House) -> (Arc<Event>, Job) {
         message_id: String::new(),
         at: NOW,
         depth: 0,
+        trace: Default::default(),
         data: json!({}),
     };
     let mut tx = house.store.begin().await.expect("begins");
@@ -140,6 +141,7 @@ fn done(effects: Vec<Effect>) -> Arc<Outcome> {
         effects,
         reads: Vec::new(),
         logs: Vec::new(),
+        requests: Vec::new(),
         files: Vec::new(),
         usage: Usage::default(),
     })

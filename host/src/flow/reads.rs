@@ -5,11 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::rules::window;
-use super::{House, media};
+use super::{House, holdings, media};
 use crate::model::{
     Chat, Contact, Message, Millis, Scope, StoredFile, Template, TemplateStatus, TimerSpec,
 };
-use crate::plugin::{Host, NewFile, Refusal, StateEntry};
+use crate::plugin::{Holding, Host, NewFile, Refusal, Room, StateEntry};
 use crate::store::{Conn, account, chat, contact, message, plugin, state, template, timer};
 
 /// A house, as plugins see it.
@@ -140,6 +140,10 @@ impl Host for Reads {
         file: NewFile,
     ) -> anyhow::Result<Result<StoredFile, Refusal>> {
         media::write_new(&self.house, team_id, file).await
+    }
+
+    async fn room(&self, install_id: &str, of: Holding) -> anyhow::Result<Room> {
+        holdings::room(&self.house, install_id, of).await
     }
 
     async fn secret(&self, install_id: &str, name: &str) -> anyhow::Result<Option<String>> {

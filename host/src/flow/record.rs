@@ -58,6 +58,7 @@ pub async fn numbered(
         jobs.extend(consumers(house, event).await?);
     }
     event::insert(conn, events).await?;
+    events.iter().for_each(|event| house.spans.event(event, house.clock.now()));
     job::insert(conn, &jobs).await?;
     Ok(jobs.into_iter().filter(|job| job.lane != job.id).map(|job| job.lane).collect())
 }
@@ -131,5 +132,6 @@ pub fn status(house: &House, message: &Message, step: &Forward, at: Millis, curs
         at,
         depth: message.depth,
         data,
+        trace: message.trace.onward(&message.id, 0),
     }
 }

@@ -9,7 +9,7 @@ use super::rules::{self, Case, Refused, refuse};
 use super::{media, queueing, repeat, spin, templates};
 pub use crate::model::is_phone;
 use crate::model::{
-    Account, Chat, Content, Direction, JobKind, Message, Recipient, SendOptions, Status,
+    Account, Chat, Content, Direction, JobKind, Message, Recipient, SendOptions, Status, Trace,
 };
 use crate::store::job::Job;
 use crate::store::message::{NewMessage, Options};
@@ -38,6 +38,8 @@ pub struct Draft {
     pub bulk: String,
     /// What was asked under the caller's own id; empty where none was given.
     pub request_hash: String,
+    /// What it comes of.
+    pub trace: Trace,
 }
 
 impl Draft {
@@ -56,6 +58,7 @@ impl Draft {
             strict: false,
             bulk: String::new(),
             request_hash: String::new(),
+            trace: Trace::default(),
         }
     }
 }
@@ -99,6 +102,7 @@ pub async fn write(house: &House, conn: &mut Conn, drafts: Vec<Draft>) -> anyhow
     let stored = message::insert(conn, &rows).await?;
     media::mark_used(house, conn, rows.iter().map(|row| &row.message)).await?;
     rows.retain(|row| stored.contains(&row.message.id));
+    rows.iter().for_each(|row| house.spans.message(&row.message));
     written.lanes = book.close(conn, &rows).await?;
     let jobs: Vec<Job> = rows
         .iter()
@@ -140,6 +144,7 @@ fn row(house: &House, draft: Draft, chat: &Chat) -> NewMessage {
         error_message: String::new(),
         possible_duplicate: false,
         depth: draft.depth,
+        trace: draft.trace,
     };
     NewMessage {
         message,
@@ -252,6 +257,8 @@ pub struct Request {
     pub client_id: Option<String>,
     /// Only accounts of this department may send it; empty: any.
     pub department_id: String,
+    /// The `traceparent` of the request; empty where it had none.
+    pub traceparent: String,
 }
 
 /// Queue a message. `Ok` means committed; the inner result says whether it was taken.
@@ -385,6 +392,7 @@ async fn accept(house: &House, request: &Request) -> anyhow::Result<Result<Accep
         strict: true,
         bulk: String::new(),
         request_hash,
+        trace: Trace::given(request.traceparent.clone()),
     };
     Ok(Ok(Accepted::New { account_id: account.id, draft: Box::new(draft) }))
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{House, missed};
-use crate::model::{Event, EventKind, InstallState, JobKind, Millis, Scope};
+use crate::model::{Event, EventKind, InstallState, JobKind, Millis, Scope, Trace};
 use crate::store::job::Job;
 use crate::store::plugin_log::LogRow;
 use crate::store::timer::Timer;
@@ -92,6 +92,7 @@ pub(super) async fn place(house: &House, waiting: Vec<Job>) -> anyhow::Result<us
         .await?;
     let events: Vec<Event> = fired.into_iter().map(|(_, event)| event).collect();
     event::insert(&mut tx, &events).await?;
+    events.iter().for_each(|event| house.spans.event(event, house.clock.now()));
     let lanes: Vec<String> = placed.into_iter().map(|job| job.lane).collect();
     job::promote(&mut tx, &lanes).await?;
     house.commit(tx).await?;
@@ -139,6 +140,8 @@ async fn fire(
         // A timer is no way round the bound on plugins that answer themselves.
         depth: timer.depth,
         data: json!({ "timer": fire, "install": job.target_id, "name": timer.spec.name, "payload": timer.spec.payload }),
+        // Time began it, whoever set it.
+        trace: Trace::default(),
     }))
 }
 
@@ -166,6 +169,7 @@ async fn take_turn(
                 timer.spec.name,
                 missed::MOST
             ),
+            ..LogRow::default()
         };
         plugin_log::insert_logs(conn, &[line]).await?;
     }

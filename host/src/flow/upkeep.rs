@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{House, media};
 use crate::model::Millis;
-use crate::store::{endpoint, event, import, plugin_log, session, state, webhook};
+use crate::store::{endpoint, event, import, plugin_hour, plugin_log, session, state, webhook};
 
 const HOUR: Millis = 60 * 60 * 1000;
 const DAY: Millis = 24 * HOUR;
@@ -38,6 +38,7 @@ pub async fn sweep(house: &House) -> anyhow::Result<()> {
         let gone = [
             event::purge(&mut tx, old, SET).await?,
             plugin_log::purge(&mut tx, old, SET).await?,
+            plugin_hour::purge(&mut tx, old, SET).await?,
             state::purge(&mut tx, now, SET).await?,
             endpoint::purge_attempts(&mut tx, old, SET).await?,
             webhook::purge_replies(&mut tx, old, SET).await?,

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::reads::Reads;
 use super::signature::{self, Unsigned};
 use super::{House, install, record};
-use crate::model::{Event, EventKind, JobKind};
+use crate::model::{Event, EventKind, JobKind, Trace, trace};
 use crate::plugin::Host;
 use crate::plugin::manifest::Verify;
 use crate::store::job::Job;
@@ -124,5 +124,12 @@ pub fn event_of(house: &House, delivery: &Delivery, account_id: String) -> Event
             "headers": delivery.headers,
             "body_base64": STANDARD.encode(&delivery.body),
         }),
+        trace: Trace::given(traceparent(&delivery.headers)),
     }
+}
+
+/// The trace that a sender says its call is part of; empty where it says none.
+fn traceparent(headers: &[(String, String)]) -> String {
+    let given = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("traceparent"));
+    given.and_then(|(_, value)| trace::accepted(value)).unwrap_or_default()
 }

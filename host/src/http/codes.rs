@@ -92,6 +92,7 @@ pub const CODES: &[Code] = &[
     code("schedule_too_far", 400, "`scheduleAt` is too far ahead", "Give an earlier moment"),
     code("secret_not_set", 503, "The secret by which a plugin's webhooks are checked is not set", "Set the secret that the message names"),
     code("setup_done", 409, "The host has an owner already", "Log in, or ask the owner"),
+    code("state_full", 409, "A plugin would keep more keys or bytes than it may", "Delete keys, or raise `plugins.state_keys` and `plugins.state_bytes`"),
     code("still_pending", 409, "The message is still to be sent", "Cancel it first"),
     code("template_disabled", 409, "The template was disabled by its reviewer (132016)", "Use another template"),
     code("template_exists", 409, "There is a template of that name and language", "Choose another name, or delete that one"),

@@ -281,6 +281,7 @@ impl From<InstallError> for ApiError {
             }
             InstallError::Internal(error) => error.into(),
             InstallError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, code, message),
+            InstallError::Full(..) => Self::conflict(code, message),
             InstallError::ConsentRequired(new) => Self::conflict(code, message).with_details(new),
             InstallError::Config(problems) => {
                 Self::new(StatusCode::BAD_REQUEST, code, message).with_details(problems)

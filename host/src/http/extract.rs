@@ -10,6 +10,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::ApiError;
+use crate::model::trace;
 
 /// A JSON body. Types refuse unknown fields with `serde(deny_unknown_fields)`.
 pub struct Json<T>(pub T);
@@ -99,6 +100,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         let axum::extract::Query(query) =
             axum::extract::Query::from_request_parts(parts, state).await?;
         Ok(Self(query))
+    }
+}
+
+/// The header `traceparent`, where it holds; else empty.
+pub struct Traceparent(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Traceparent {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let given = parts.headers.get("traceparent").and_then(|value| value.to_str().ok());
+        Ok(Self(given.and_then(trace::accepted).unwrap_or_default()))
     }
 }
 

@@ -16,7 +16,8 @@ use utoipa_axum::routes;
 
 use super::api::{
     accounts, apps, billing, bulk, business_accounts, chats, contacts, dead_letters, departments,
-    endpoints, events, keys, me, media, messages, plugins, queue, team, templates, users,
+    endpoints, events, keys, logs, me, media, messages, plugins, queue, team, templates, traces,
+    users,
 };
 use super::auth::{self, Gate, Needs};
 use super::error::ApiError;
@@ -51,7 +52,7 @@ pub fn router(house: Arc<House>, stop: CancellationToken) -> Router {
         .layer(from_fn_with_state(house, observe::request))
 }
 
-/// The largest file of contacts, in bytes; it is never whole in memory.
+/// The largest file of contacts, or of what a plugin keeps, in bytes; it is never whole in memory.
 const MAX_IMPORT: usize = 256 << 20;
 
 /// What a route needs, and who answers.
@@ -61,7 +62,7 @@ type Table = Vec<(ApiScope, UtoipaMethodRouter<Arc<House>>)>;
 fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
     use ApiScope::*;
     let upload = DefaultBodyLimit::max(house.config.plugins.max_size);
-    let file = DefaultBodyLimit::max(MAX_IMPORT);
+    let file = || DefaultBodyLimit::max(MAX_IMPORT);
     // What a key of one department may ask for too. These show and change only what belongs to accounts
     // that the caller sees, or what the team shares: tests/departments.rs walks all of them.
     let narrowed: Table = vec![
@@ -144,7 +145,7 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
         (BillingRead, routes!(billing::preview)),
         (BillingRead, routes!(billing::ledger)),
         (MessagesSend, routes!(media::delete)),
-        (ContactsWrite, routes!(contacts::import).layer(file)),
+        (ContactsWrite, routes!(contacts::import).layer(file())),
         (ContactsRead, routes!(contacts::imports)),
         (ContactsRead, routes!(contacts::progress)),
         (ContactsRead, routes!(contacts::problems)),
@@ -178,8 +179,16 @@ fn api(house: &Arc<House>) -> (Router<Arc<House>>, OpenApi) {
         (PluginsWrite, routes!(plugins::resume)),
         (PluginsWrite, routes!(plugins::fire)),
         (PluginsRead, routes!(plugins::outcome)),
-        (PluginsRead, routes!(plugins::logs)),
+        (PluginsRead, routes!(logs::of_plugin)),
+        (PluginsRead, routes!(logs::all)),
+        (PluginsRead, routes!(plugins::stats)),
         (PluginsRead, routes!(plugins::state)),
+        (PluginsRead, routes!(plugins::state_value)),
+        (PluginsWrite, routes!(plugins::put_state)),
+        (PluginsWrite, routes!(plugins::delete_state)),
+        (PluginsRead, routes!(plugins::export_state)),
+        (PluginsWrite, routes!(plugins::import_state).layer(file())),
+        (EventsRead, routes!(traces::get)),
         (PluginsWrite, routes!(dead_letters::replay_all)),
         (PluginsRead, routes!(dead_letters::list)),
         (PluginsRead, routes!(dead_letters::get)),

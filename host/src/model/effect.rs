@@ -77,6 +77,28 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// Its kind, in the words of figures and traces.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Send { .. } => "send",
+            Self::KeepFile(_) => "keep_file",
+            Self::MarkRead { .. } => "mark_read",
+            Self::Typing { .. } => "typing",
+            Self::Cancel { .. } => "cancel",
+            Self::SetTimer(_) => "set_timer",
+            Self::SetTimerIn { .. } => "set_timer_in",
+            Self::CancelTimer { .. } => "cancel_timer",
+            Self::SetState { .. } => "set_state",
+            Self::Tag { .. } => "tag",
+            Self::Rename { .. } => "rename",
+            Self::Consent { .. } => "consent",
+            Self::Assign { .. } => "assign",
+            Self::Emit { .. } => "emit",
+        }
+    }
+}
+
 /// Where a message goes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Alias, Content, Millis, Status};
+use super::{Alias, Content, Millis, Status, Trace};
 
 /// Beyond this many plugin answers to plugin answers, a send or an emitted event is a loop.
 pub const MAX_DEPTH: i64 = 8;
@@ -26,9 +26,19 @@ pub struct Event {
     pub at: Millis,
     pub depth: i64,
     pub data: Value,
+    /// What it came of.
+    #[serde(skip)]
+    pub trace: Trace,
 }
 
 impl Event {
+    /// The word of a message's status, where that is what it tells.
+    pub fn status(&self) -> Option<&str> {
+        let tells =
+            [EventKind::MESSAGE_SENT, EventKind::MESSAGE_STATUS].contains(&self.kind.as_str());
+        self.data["status"].as_str().filter(|_| tells)
+    }
+
     /// Whether it has one of these names, `message.*` for all of a kind; none stand for all.
     pub fn is_named(&self, names: &[String]) -> bool {
         let named = |name: &String| match name.strip_suffix(".*") {
@@ -175,6 +185,7 @@ mod tests {
             at: 0,
             depth: 0,
             data: Value::Null,
+            trace: Trace::default(),
         };
         let named = |names: &[&str]| {
             event.is_named(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())

@@ -14,6 +14,7 @@ mod period;
 mod person;
 mod queue;
 mod template;
+pub mod trace;
 mod words;
 
 pub use access::{ApiScope, Role, scope_words, scopes_as_text, scopes_from_text};
@@ -36,6 +37,7 @@ pub use template::{
     ParameterFormat, ParameterKind, Template, TemplateButton, TemplateCategory, TemplateFault,
     TemplateLanguage, TemplateMessage, TemplateStatus, TemplateValues, ValuesOf,
 };
+pub use trace::Trace;
 pub use words::{
     AccountState, ChannelType, Direction, FaultClass, Health, InstallState, JobKind, LedgerKind,
     Missed, OptIn, Origin, PayloadFormat, Pricing, Removal, ResendState, Status, Tier,
@@ -71,4 +73,7 @@ pub struct Message {
     pub possible_duplicate: bool,
     /// How many plugin answers lie between a customer's act and this message.
     pub depth: i64,
+    /// What it came of.
+    #[serde(skip)]
+    pub trace: Trace,
 }

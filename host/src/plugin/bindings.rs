@@ -6,8 +6,7 @@ wasmtime::component::bindgen!({
     world: "full-plugin",
     imports: {
         "switchboard:plugin/messaging": async | trappable,
-        "switchboard:plugin/timers.list": async | trappable,
-        "switchboard:plugin/timers.set-in": async | trappable,
+        "switchboard:plugin/timers": async | trappable,
         "switchboard:plugin/state": async | trappable,
         "switchboard:plugin/http": async | trappable,
         "switchboard:plugin/secrets": async | trappable,

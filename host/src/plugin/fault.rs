@@ -29,8 +29,41 @@ impl Stop {
 pub(super) fn of_error(error: &wasmtime::Error, run: &Run) -> Fault {
     let backtrace =
         error.downcast_ref::<WasmBacktrace>().map(ToString::to_string).unwrap_or_default();
-    let (class, reason) = class_and_reason(error, run);
+    let (class, mut reason) = class_and_reason(error, run);
+    let trapped = error.downcast_ref::<Trap>().is_some_and(|trap| *trap != Trap::Interrupt);
+    if trapped && let Some(place) = error.downcast_ref::<WasmBacktrace>().and_then(place) {
+        reason = format!("{reason} (in {place})");
+    }
     Fault { class, reason, backtrace }
+}
+
+/// Where in its own code a guest was stopped: the innermost function that is none of its language's.
+fn place(backtrace: &WasmBacktrace) -> Option<String> {
+    const WORDS: [&str; 8] =
+        ["abort", "exit", "_Exit", "_start", "free", "malloc", "memcpy", "memset"];
+    const BEGINNINGS: [&str; 7] =
+        ["__", "std::", "core::", "alloc::", "rust_", "dlmalloc", "wasi_"];
+    let is_own = |name: &str| {
+        let plain = name.trim_start_matches('<');
+        !WORDS.contains(&plain) && !BEGINNINGS.iter().any(|begins| plain.starts_with(begins))
+    };
+    backtrace.frames().iter().find_map(|frame| {
+        let name = demangled(frame.func_name()?);
+        if !is_own(&name) {
+            return None;
+        }
+        let line = frame.symbols().first().and_then(|symbol| {
+            let file = symbol.file()?.rsplit('/').next()?.to_owned();
+            Some(format!(", {file}:{}", symbol.line()?))
+        });
+        Some(format!("`{name}`{}", line.unwrap_or_default()))
+    })
+}
+
+/// A Rust function's name as people write it, without the hash behind it.
+fn demangled(name: &str) -> String {
+    let shown = format!("{:#}", rustc_demangle::demangle(name));
+    shown.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 fn class_and_reason(error: &wasmtime::Error, run: &Run) -> (FaultClass, String) {

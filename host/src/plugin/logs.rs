@@ -94,6 +94,11 @@ impl Logs {
         std::mem::take(&mut inner.lines)
     }
 
+    /// How many lines were not kept.
+    pub(super) fn dropped(&self) -> usize {
+        self.lock().dropped
+    }
+
     /// The end of what it wrote as errors, for the reason of a crash; empty where there is none.
     pub(super) fn last_words(&self) -> String {
         let inner = self.lock();
@@ -109,6 +114,17 @@ impl Logs {
         let words = words[words.len().saturating_sub(2)..].join(" ");
         let on_one_line: Vec<&str> = words.split_whitespace().collect();
         on_one_line.join(" ").chars().take(300).collect()
+    }
+
+    /// The stack of an error that a handler answered, where its language wrote one into the log.
+    pub(super) fn stack_of(&self, message: &str) -> String {
+        let first = message.lines().next().unwrap_or_default();
+        let inner = self.lock();
+        let tells = |line: &&LogLine| {
+            line.level == "error" && line.message.contains('\n') && line.message.contains(first)
+        };
+        let found = inner.lines.iter().rfind(tells).filter(|_| !first.is_empty());
+        found.map(|line| line.message.clone()).unwrap_or_default()
     }
 
     fn finish(&self, inner: &mut Inner, stream: Stream) -> Result<(), Stop> {

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::model::{
     Chat, Contact, Effect, Event, FaultClass, Message, Millis, Scope, StoredFile, Template,
-    TemplateStatus, TimerSpec,
+    TemplateStatus, TimerSpec, trace,
 };
 
 /// What a plugin's call may read. Every method is bounded to the call's team.
@@ -79,8 +79,35 @@ pub trait Host: Send + Sync {
         team_id: &str,
         file: NewFile,
     ) -> anyhow::Result<Result<StoredFile, Refusal>>;
+    /// How much more an install may keep of one kind of thing.
+    async fn room(&self, _install_id: &str, _of: Holding) -> anyhow::Result<Room> {
+        Ok(Room::default())
+    }
     /// The opened secret.
     async fn secret(&self, install_id: &str, name: &str) -> anyhow::Result<Option<String>>;
+}
+
+/// What an install keeps, which is bounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Holding {
+    State,
+    Timers,
+}
+
+/// How much more may be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Keys or timers.
+    pub count: i64,
+    /// Of keys and values; without bound for timers.
+    pub bytes: i64,
+}
+
+impl Default for Room {
+    /// Without bounds.
+    fn default() -> Self {
+        Self { count: i64::MAX, bytes: i64::MAX }
+    }
 }
 
 /// A file that a plugin made.
@@ -137,7 +164,16 @@ pub struct Call {
     pub input: Input,
     /// 1 at the first attempt.
     pub attempt: u32,
+    /// The job that it is for, by which its attempts are known apart from those of another.
+    pub job: String,
     pub host: Arc<dyn Host>,
+}
+
+impl Call {
+    /// The span of this call.
+    pub fn span(&self) -> u64 {
+        trace::job_span(&self.job, &self.install.id, self.attempt.into())
+    }
 }
 
 /// Which handler is called, and with what beyond the event.
@@ -181,7 +217,25 @@ pub struct Outcome {
     /// The ids of files whose bytes it wrote, whatever the verdict. (One that it was cut off at is not
     /// among them: its bytes may still be on their way.)
     pub files: Vec<String>,
+    /// Its HTTP requests, whatever the verdict.
+    pub requests: Vec<Exchange>,
     pub usage: Usage,
+}
+
+/// An HTTP request that a call made, without what it said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// The span that its receiver was told.
+    pub span: u64,
+    pub method: String,
+    pub host: String,
+    /// Microseconds from the beginning of the call.
+    pub after_micros: u64,
+    pub micros: u64,
+    /// The status of the answer; 0 where none came.
+    pub status: u16,
+    /// Why none came; empty where one did.
+    pub code: &'static str,
 }
 
 #[derive(Debug)]
@@ -201,7 +255,7 @@ pub struct Fault {
     pub class: FaultClass,
     /// One plain sentence for the plugin's team.
     pub reason: String,
-    /// Of a trap, with function names; else empty.
+    /// Of a trap, with function names, or the stack that the language wrote of an error; else empty.
     pub backtrace: String,
 }
 
@@ -222,9 +276,14 @@ pub struct LogLine {
 /// What a call cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
+    /// When it began, by the clock of the house; 0 for a call that never did.
+    pub at: Millis,
     pub wall_micros: u64,
+    /// While it computed, and not while it waited.
+    pub cpu_micros: u64,
     pub memory_bytes: u64,
     pub http_calls: u32,
+    pub logs_dropped: u32,
 }
 
 pub use error::PluginError;

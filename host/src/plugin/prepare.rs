@@ -111,6 +111,7 @@ pub(super) fn call_of_nobody(hash: &str, manifest: &Manifest) -> Call {
         event: Arc::new(no_event()),
         input: Input::Event,
         attempt: 1,
+        job: String::new(),
         host: Arc::new(Nobody),
     }
 }
@@ -204,6 +205,7 @@ fn no_event() -> Event {
         at: 0,
         depth: 0,
         data: Value::Null,
+        trace: Default::default(),
     }
 }
 

@@ -19,7 +19,8 @@ use super::{Call, Fault, Outcome, PluginError, Reply, Usage, Verdict, fault, imp
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::egress::Egress;
-use crate::model::FaultClass;
+use crate::model::trace::{self, Span};
+use crate::model::{FaultClass, Millis};
 
 /// How many new plugins are tried out at once, beside the calls: bringing a better version must not
 /// wait for the calls of a bad one.
@@ -33,6 +34,7 @@ pub struct Runtime {
     engine: Engine,
     artefacts: Artefacts,
     settings: Arc<config::Plugins>,
+    telemetry: config::Telemetry,
     clock: Clock,
     egress: Arc<Egress>,
     turns: Turns,
@@ -71,6 +73,7 @@ impl Runtime {
             engine,
             artefacts,
             settings,
+            telemetry: config.telemetry.clone(),
             clock,
             egress: Arc::new(egress),
             turns: Turns::new(concurrency, config.delivery.concurrency_per_install),
@@ -144,7 +147,8 @@ impl Runtime {
     ) -> Outcome {
         let limits = call.install.manifest.limits(&self.settings);
         let (install, event) = (Arc::clone(&call.install), Arc::clone(&call.event));
-        let gate = Gate::new(Arc::clone(egress), Arc::clone(&self.settings), install, event);
+        let span = self.span(&call);
+        let gate = Gate::new(Arc::clone(egress), Arc::clone(&self.settings), install, event, span);
         let Artefact { loaded, source } = artefact;
         let (settings, clock) = (Arc::clone(&self.settings), self.clock.clone());
         let run = Run::new(call, source, limits, settings, clock, Arc::new(gate));
@@ -153,6 +157,14 @@ impl Runtime {
         let stopping = || Outcome::failed(Fault::host("the host is stopping"));
         let Some(guests) = &self.guests else { return stopping() };
         slice::run(ending, &meter, guests.handle()).await.unwrap_or_else(|_| stopping())
+    }
+
+    /// The span of a call.
+    fn span(&self, call: &Call) -> Span {
+        let root = call.event.trace.root(&call.event.id);
+        let trace = trace::trace_id(root);
+        let sampled = self.telemetry.samples(trace, trace::given_sampled(root));
+        Span { trace, id: call.span(), sampled }
     }
 
     pub(super) fn settings(&self) -> &config::Plugins {
@@ -191,7 +203,7 @@ async fn to_end(
     meter: Arc<Meter>,
     turn: Option<Turn>,
 ) -> Outcome {
-    let started = Instant::now();
+    let (started, at) = (Instant::now(), run.clock.now());
     let wall = run.limits.wall;
     let mut store = Store::new(&engine, run);
     store.limiter(|run| &mut run.limiter);
@@ -220,7 +232,7 @@ async fn to_end(
             "a fault of the host itself ended the call: tell who runs this host",
         )),
     };
-    outcome(verdict, run, started.elapsed())
+    outcome(verdict, run, at, started.elapsed(), &meter)
 }
 
 fn too_long(wall: Duration) -> Fault {
@@ -243,7 +255,9 @@ fn verdict(answered: Answered, run: &Run) -> Verdict {
             exception("its handler answered an error without words".to_owned())
         }
         (None, Err(message)) => {
-            exception(message.chars().filter(|c| *c != '\0').take(1000).collect())
+            let reason = message.chars().filter(|c| *c != '\0').take(1000).collect();
+            let backtrace = run.logs.stack_of(&message);
+            Verdict::Failed(Fault { class: FaultClass::Exception, reason, backtrace })
         }
         (None, Ok(reply)) => {
             match reply.as_ref().map_or(Ok(()), |reply| check_reply(reply, run.settings.http_body))
@@ -275,15 +289,20 @@ fn check_reply(reply: &Reply, max_body: usize) -> Result<(), String> {
     }
 }
 
-fn outcome(verdict: Verdict, run: Run, took: Duration) -> Outcome {
+fn outcome(verdict: Verdict, run: Run, at: Millis, took: Duration, meter: &Meter) -> Outcome {
     let usage = Usage {
+        at,
         wall_micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        cpu_micros: meter.spent(),
         memory_bytes: run.limiter.used() as u64,
         http_calls: run.gate.calls(),
+        logs_dropped: u32::try_from(run.logs.dropped()).unwrap_or(u32::MAX),
     };
+    let requests = run.gate.requests();
     let logs = run.logs.take();
     let effects = if matches!(verdict, Verdict::Done { .. }) { run.effects } else { Vec::new() };
-    Outcome { verdict, effects, reads: run.state.reads, logs, files: run.files.written, usage }
+    let (reads, files) = (run.state.reads, run.files.written);
+    Outcome { verdict, effects, reads, logs, files, requests, usage }
 }
 
 impl Outcome {
@@ -296,6 +315,7 @@ impl Outcome {
             reads: Vec::new(),
             logs: Vec::new(),
             files: Vec::new(),
+            requests: Vec::new(),
             usage: Usage::default(),
         }
     }

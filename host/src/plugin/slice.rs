@@ -56,6 +56,11 @@ impl Meter {
         UpdateDeadline::Yield(1)
     }
 
+    /// Microseconds of all polls so far.
+    pub(super) fn spent(&self) -> u64 {
+        self.spent.load(Ordering::Relaxed)
+    }
+
     fn micros(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
     }

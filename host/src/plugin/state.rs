@@ -4,9 +4,10 @@
 //! that saw what another one changed meanwhile runs again.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::run::{Halt, Run};
-use super::{StateEntry, StateRead};
+use super::{Holding, Room, StateEntry, StateRead};
 use crate::model::{Effect, Millis, Scope};
 
 /// A value, and until when it holds.
@@ -20,6 +21,8 @@ pub(super) struct StateView {
     stored: HashMap<(Scope, String), Option<StateEntry>>,
     /// Which effect writes a key: a later write takes its place.
     written: HashMap<(Scope, String), usize>,
+    /// What may still be written; known from the first write on.
+    room: Option<Room>,
 }
 
 impl StateView {
@@ -58,12 +61,15 @@ impl Run {
     }
 
     /// Write a key, or with no value delete it.
-    pub(super) fn state_set(
+    pub(super) async fn state_set(
         &mut self,
         scope: Scope,
         key: String,
         value: Option<Live>,
     ) -> Result<(), Halt> {
+        if let Some((value, _)) = &value {
+            self.check_room(&scope, &key, value).await?;
+        }
         let (value, expires_at) =
             value.map_or((None, None), |(value, expires_at)| (Some(value), expires_at));
         let place = (scope.clone(), key.clone());
@@ -75,6 +81,36 @@ impl Run {
         self.push(effect)?;
         self.state.written.insert(place, self.effects.len() - 1);
         Ok(())
+    }
+
+    /// Refuse what would be more than an install may keep. Where there is no room left, a key that is
+    /// there already may be written all the same, as long as it does not grow.
+    async fn check_room(&mut self, scope: &Scope, key: &str, value: &str) -> Result<(), Halt> {
+        let install = Arc::clone(&self.call.install);
+        let room = match self.state.room {
+            Some(room) => room,
+            None => self.call.host.room(&install.id, Holding::State).await?,
+        };
+        let size = i64::try_from(key.len() + value.len()).unwrap_or(i64::MAX);
+        if room.count > 0 && room.bytes >= size {
+            let left = Room { count: room.count - 1, bytes: room.bytes - size };
+            self.state.room = Some(left);
+            return Ok(());
+        }
+        self.state.room = Some(room);
+        let before = self.call.host.state(&install.id, scope, key).await?;
+        let before = before.map(|entry| i64::try_from(key.len() + entry.value.len()));
+        if before.is_some_and(|before| before.is_ok_and(|before| before >= size)) {
+            return Ok(());
+        }
+        let settings = &self.settings;
+        Err(Halt::refused(
+            "limit",
+            format!(
+                "an install may keep {} keys and {} bytes: delete keys, or give them a time to live",
+                settings.state_keys, settings.state_bytes
+            ),
+        ))
     }
 
     /// Up to `limit` keys with their values, in order, whose key begins with `prefix` and sorts

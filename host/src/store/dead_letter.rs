@@ -106,6 +106,19 @@ pub async fn list(
     sql.fetch(conn).await?.iter().map(from_row).collect()
 }
 
+/// A team's dead letters of these events, in order.
+pub async fn of_events(
+    conn: &mut Conn,
+    team_id: &str,
+    event_ids: &[String],
+    limit: i64,
+) -> sqlx::Result<Vec<DeadLetter>> {
+    let mut sql = Sql::new("SELECT * FROM dead_letter WHERE team_id = ");
+    sql.bind(team_id.to_owned()).push(" AND event_id IN ").bind_list(event_ids);
+    sql.push(&shown()).push(" ORDER BY id LIMIT ").bind(limit);
+    sql.fetch(conn).await?.iter().map(from_row).collect()
+}
+
 /// Note a replay; false where it was replayed before.
 pub async fn mark_replayed(
     conn: &mut Conn,

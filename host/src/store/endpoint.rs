@@ -239,21 +239,34 @@ pub async fn attempts(
         None => &mut sql,
     };
     sql.push(" AND id > ").bind(after.to_owned()).push(" ORDER BY id LIMIT ").bind(limit);
-    let found = sql.fetch(conn).await?;
-    let attempt = |row: &AnyRow| {
-        Ok(Attempt {
-            id: row.text("id")?,
-            team_id: row.text("team_id")?,
-            endpoint_id: row.text("endpoint_id")?,
-            event_id: row.text("event_id")?,
-            attempt: row.int("attempt")?,
-            at: row.int("at")?,
-            millis: row.int("millis")?,
-            status: row.int("status")?,
-            response: row.text("response")?,
-        })
-    };
-    found.iter().map(attempt).collect()
+    sql.fetch(conn).await?.iter().map(attempt_from_row).collect()
+}
+
+fn attempt_from_row(row: &AnyRow) -> sqlx::Result<Attempt> {
+    Ok(Attempt {
+        id: row.text("id")?,
+        team_id: row.text("team_id")?,
+        endpoint_id: row.text("endpoint_id")?,
+        event_id: row.text("event_id")?,
+        attempt: row.int("attempt")?,
+        at: row.int("at")?,
+        millis: row.int("millis")?,
+        status: row.int("status")?,
+        response: row.text("response")?,
+    })
+}
+
+/// The attempts at notices of these events, in order.
+pub async fn attempts_of_events(
+    conn: &mut Conn,
+    team_id: &str,
+    event_ids: &[String],
+    limit: i64,
+) -> sqlx::Result<Vec<Attempt>> {
+    let mut sql = Sql::new("SELECT * FROM attempt WHERE event_id IN ");
+    sql.bind_list(event_ids).push(" AND team_id = ").bind(team_id.to_owned());
+    sql.push(" ORDER BY id LIMIT ").bind(limit);
+    sql.fetch(conn).await?.iter().map(attempt_from_row).collect()
 }
 
 /// Forget attempts older than `before`; at most `limit`.

@@ -6,8 +6,8 @@ use sqlx::any::AnyRow;
 
 use super::department::narrow;
 use super::sql::{Column, Sql, rows, with_list};
-use super::{Conn, forget};
-use crate::model::{Event, Millis};
+use super::{Conn, forget, plugin_call};
+use crate::model::{Event, Millis, Trace};
 
 fn from_row(row: &AnyRow) -> sqlx::Result<Event> {
     Ok(Event {
@@ -22,19 +22,22 @@ fn from_row(row: &AnyRow) -> sqlx::Result<Event> {
         at: row.int("at")?,
         depth: row.int("depth")?,
         data: row.json("data")?,
+        trace: Trace::kept(row.text("trace")?, &row.text("cause")?),
     })
 }
 
 pub async fn insert(conn: &mut Conn, events: &[Event]) -> sqlx::Result<()> {
     rows(
         conn,
-        "INSERT INTO event (id, team_id, cursor, kind, account_id, chat_id, contact_id, message_id, at, depth, data) VALUES",
+        "INSERT INTO event (id, team_id, cursor, kind, account_id, chat_id, contact_id, message_id, at, depth, data, \
+         trace, cause) VALUES",
         "",
         events,
         |row, event| {
             row.text(&event.id).text(&event.team_id).add(event.cursor).text(&event.kind).text(&event.account_id);
             row.text(&event.chat_id).text(&event.contact_id).text(&event.message_id).add(event.at);
-            row.add(event.depth).text(event.data.to_string());
+            row.add(event.depth).text(event.data.to_string()).text(&event.trace.root);
+            row.text(event.trace.cause());
         },
     )
     .await?;
@@ -105,6 +108,18 @@ pub async fn matching(
     sql.fetch(conn).await?.iter().map(from_row).collect()
 }
 
+/// A team's events that came of this root, or are it; in order of their ids, at most `limit`.
+pub async fn of_trace(
+    conn: &mut Conn,
+    team_id: &str,
+    root: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Event>> {
+    let mut sql = forget::of_trace("event", team_id, root);
+    sql.push(&shown()).push(" ORDER BY id LIMIT ").bind(limit);
+    sql.fetch(conn).await?.iter().map(from_row).collect()
+}
+
 /// A team's events after a cursor, in order.
 pub async fn after(
     conn: &mut Conn,
@@ -159,8 +174,9 @@ pub async fn purge(conn: &mut Conn, before: Millis, limit: i64) -> sqlx::Result<
         Sql::new("DELETE FROM event WHERE id IN (SELECT id FROM event AS old WHERE at < ");
     sql.bind(before).push(" AND NOT EXISTS (SELECT 1 FROM job WHERE job.subject_id = old.id)");
     sql.push(" AND NOT EXISTS (SELECT 1 FROM dead_letter WHERE event_id = old.id AND replayed_at IS NULL) LIMIT ");
-    sql.bind(limit).push(") RETURNING team_id, cursor");
+    sql.bind(limit).push(") RETURNING id, team_id, cursor");
     let gone = sql.fetch(conn).await?;
+    plugin_call::forget(conn, &forget::texts(&gone, "id")?).await?;
     let mut newest: BTreeMap<String, i64> = BTreeMap::new();
     for row in &gone {
         let cursor = newest.entry(row.text("team_id")?).or_default();

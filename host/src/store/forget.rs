@@ -18,6 +18,28 @@ pub fn shown(table: &str) -> String {
     )
 }
 
+/// The rows of `message` or `event` that came of this root, or are it. The beginning of a root that a
+/// sender gave will do.
+pub(super) fn of_trace(table: &str, team_id: &str, root: &str) -> Sql {
+    let mut sql = Sql::new(&format!("SELECT * FROM {table} WHERE team_id = "));
+    sql.bind(team_id.to_owned()).push(&format!(" AND id IN (SELECT id FROM {table} WHERE id = "));
+    // `<> ''` leads to the index of those that have a trace.
+    sql.bind(root.to_owned());
+    sql.push(&format!(" UNION SELECT id FROM {table} WHERE trace <> '' AND trace >= "));
+    sql.bind(root.to_owned()).push(" AND trace <= ").bind(format!("{root}{}", char::MAX));
+    sql.push(")");
+    sql
+}
+
+/// What these ids caused keeps standing, and names them no more.
+async fn forget_causes(conn: &mut Conn, ids: &[String]) -> sqlx::Result<()> {
+    for table in ["message", "event"] {
+        let head = format!("UPDATE {table} SET trace = '' WHERE trace <> '' AND trace IN");
+        with_list(conn, &head, ids, "").await?;
+    }
+    Ok(())
+}
+
 pub(super) fn texts(rows: &[AnyRow], column: &str) -> sqlx::Result<Vec<String>> {
     rows.iter().map(|row| row.text(column)).collect()
 }
@@ -29,6 +51,7 @@ pub async fn messages(conn: &mut Conn, ids: &[String]) -> sqlx::Result<Vec<Strin
     let head = "DELETE FROM job WHERE subject_id IN";
     let lanes = texts(&with_list(conn, head, ids, "RETURNING lane").await?, "lane")?;
     search::forget(conn, ids).await?;
+    forget_causes(conn, ids).await?;
     let head = "DELETE FROM message WHERE id IN";
     let mut files = texts(&with_list(conn, head, ids, "RETURNING media_id").await?, "media_id")?;
     files.retain(|id| !id.is_empty());
@@ -55,7 +78,10 @@ async fn doom(conn: &mut Conn, ids: &[String]) -> sqlx::Result<()> {
 /// Chats of a team without messages, what plugins kept for them, and the ids that led to them.
 pub async fn chats(conn: &mut Conn, team_id: &str, ids: &[String]) -> sqlx::Result<()> {
     plugin_data(conn, team_id, "chat", ids).await?;
-    for head in ["DELETE FROM chat_merged WHERE chat_id IN", "DELETE FROM chat WHERE id IN"] {
+    // Those of a chat's lines that have outlived its events.
+    let logs = "DELETE FROM plugin_log WHERE chat_id <> '' AND chat_id IN";
+    let merged = "DELETE FROM chat_merged WHERE chat_id IN";
+    for head in [logs, merged, "DELETE FROM chat WHERE id IN"] {
         with_list(conn, head, ids, "").await?;
     }
     Ok(())
@@ -113,7 +139,8 @@ async fn disarm(conn: &mut Conn, timers: &[AnyRow]) -> sqlx::Result<()> {
 pub async fn events(conn: &mut Conn, ids: &[String]) -> sqlx::Result<Vec<String>> {
     let head = "DELETE FROM job WHERE subject_id IN";
     let lanes = texts(&with_list(conn, head, ids, "RETURNING lane").await?, "lane")?;
-    for table in ["dead_letter", "plugin_log", "failure", "attempt"] {
+    forget_causes(conn, ids).await?;
+    for table in ["dead_letter", "plugin_log", "plugin_call", "failure", "attempt"] {
         let head = format!("DELETE FROM {table} WHERE event_id IN");
         with_list(conn, &head, ids, "").await?;
     }

@@ -150,3 +150,65 @@ pub async fn remove_all(conn: &mut Conn, install_id: &str) -> sqlx::Result<()> {
     sql.execute(conn).await?;
     Ok(())
 }
+
+/// An entry with where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Placed {
+    pub scope: Scope,
+    pub entry: Entry,
+}
+
+/// Which entries of an install are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// `plugin`, `account`, `chat` or `contact`; empty for all.
+    pub scope: String,
+    /// The id of an account, chat or contact; empty for all.
+    pub subject: String,
+    /// Only keys that begin so.
+    pub prefix: String,
+}
+
+/// An install's entries by scope, subject and key, after the place with these three.
+pub async fn page(
+    conn: &mut Conn,
+    install_id: &str,
+    filter: &Filter,
+    after: Option<&(String, String, String)>,
+    now: Millis,
+    limit: i64,
+) -> sqlx::Result<Vec<Placed>> {
+    let mut sql = Sql::new("SELECT * FROM state WHERE install_id = ");
+    sql.bind(install_id.to_owned());
+    for (column, wanted) in [("scope", &filter.scope), ("scope_id", &filter.subject)] {
+        if !wanted.is_empty() {
+            sql.push(&format!(" AND {column} = ")).bind(wanted.clone());
+        }
+    }
+    if !filter.prefix.is_empty() {
+        sql.push(" AND key >= ").bind(filter.prefix.clone());
+        sql.push(" AND key <= ").bind(format!("{}{}", filter.prefix, char::MAX));
+    }
+    if let Some((scope, subject, key)) = after {
+        sql.push(" AND (scope, scope_id, key) > (").bind(scope.clone()).push(", ");
+        sql.bind(subject.clone()).push(", ").bind(key.clone()).push(")");
+    }
+    sql.push(" AND (expires_at IS NULL OR expires_at > ").bind(now).push(")");
+    sql.push(" ORDER BY scope, scope_id, key LIMIT ").bind(limit);
+    let placed = |row: &AnyRow| {
+        let scope = Scope::from_parts(&row.text("scope")?, &row.text("scope_id")?);
+        Ok(Placed { scope: scope.unwrap_or(Scope::Plugin), entry: from_row(row)? })
+    };
+    sql.fetch(conn).await?.iter().map(placed).collect()
+}
+
+/// How many keys an install has, and how many bytes in keys and values.
+pub async fn held(conn: &mut Conn, install_id: &str) -> sqlx::Result<(i64, i64)> {
+    let mut sql = Sql::new(
+        "SELECT COUNT(*) AS held_keys, CAST(COALESCE(SUM(OCTET_LENGTH(key) + OCTET_LENGTH(value)), 0) AS BIGINT) AS bytes \
+         FROM state WHERE install_id = ",
+    );
+    sql.bind(install_id.to_owned());
+    let row = sql.fetch_one(conn).await?;
+    row.map_or(Ok((0, 0)), |row| Ok((row.int("held_keys")?, row.int("bytes")?)))
+}

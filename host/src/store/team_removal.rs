@@ -20,7 +20,7 @@ const PARTS: [(&str, &str, &str); 9] = [
 ];
 
 /// The others, what refers to something before what it refers to.
-const WHOLES: [&str; 32] = [
+const WHOLES: [&str; 34] = [
     "job",
     "timer",
     "dead_letter",
@@ -45,7 +45,9 @@ const WHOLES: [&str; 32] = [
     "department",
     "business_account",
     "plugin_log",
+    "plugin_call",
     "plugin_change",
+    "plugin_hour",
     "failure",
     "install",
     "plugin_version",

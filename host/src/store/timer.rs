@@ -158,6 +158,13 @@ pub async fn move_on(conn: &mut Conn, timer: &Timer, due_at: Millis) -> sqlx::Re
     Ok(())
 }
 
+/// How many timers an install has.
+pub async fn count(conn: &mut Conn, install_id: &str) -> sqlx::Result<i64> {
+    let mut sql = Sql::new("SELECT COUNT(*) AS timers FROM timer WHERE install_id = ");
+    sql.bind(install_id.to_owned());
+    sql.fetch_one(conn).await?.map_or(Ok(0), |row| row.int("timers"))
+}
+
 fn by_key(text: &str, install_id: &str, scope: &Scope) -> Sql {
     let (word, id) = scope.parts();
     let mut sql = Sql::new(text);

@@ -130,13 +130,14 @@ fn on_event(event: Event) -> Result<()> {
             || start::has(trigger.event.as_ref(), &event.kind)
     };
     let Some(start) = start::matching(&program, &variables, named)? else { return Ok(()) };
-    if start.to.is_none() && !event.chat.is_empty() {
+    let here = start.to.as_ref().is_none_or(|to| to.trim().is_empty());
+    if here && !event.chat.is_empty() {
         return begin_here(&program, &event.chat, &event.contact, &event.id, start);
     }
     let to = match &start.to {
-        Some(to) => to.clone(),
-        None if !event.contact.is_empty() => contacts::get(&event.contact)?.phone,
-        None => String::new(),
+        Some(to) if !here => to.clone(),
+        _ if !event.contact.is_empty() => contacts::get(&event.contact)?.phone,
+        _ => String::new(),
     };
     start::far(&to, &event.id, &start).map(|_| ())
 }

@@ -84,6 +84,9 @@ fn message_event(trigger: &Trigger) -> Option<Value> {
     if !filter.types.is_empty() {
         event["types"] = json!(filter.types);
     }
+    if filter.first {
+        event["first"] = json!(true);
+    }
     if let Some(prefix) = &filter.prefix {
         event["text_prefix"] = json!(prefix);
     }
@@ -150,11 +153,7 @@ fn permissions(program: &Program) -> Value {
     ask("contacts", program.reads_contact || looks_up, json!("read"));
     ask("contacts", changes, json!("write"));
     let windows = program.nodes.iter().any(|node| closed(&node.action));
-    let first = program
-        .triggers
-        .iter()
-        .any(|trigger| trigger.message.as_ref().is_some_and(|filter| filter.first));
-    ask("chats", program.reads_chat || windows || first, json!("read"));
+    ask("chats", program.reads_chat || windows, json!("read"));
     ask("chats", any(|action| matches!(action, Action::HandOver(_))), json!("write"));
     let hosts = hosts(program);
     ask("hosts", !hosts.is_empty(), json!(hosts));
@@ -197,7 +196,9 @@ fn schedules(program: &Program) -> Vec<Value> {
     let schedule = |(index, trigger): (usize, &Trigger)| {
         let schedule = trigger.schedule.as_ref()?;
         let zone = schedule.time_zone.as_ref().unwrap_or(&program.flow.time_zone);
-        Some(json!({ "name": schedule_name(index), "cron": schedule.cron, "time_zone": zone }))
+        Some(
+            json!({ "name": schedule_name(index), "cron": schedule.cron, "time_zone": zone, "missed": schedule.missed }),
+        )
     };
     program.triggers.iter().enumerate().filter_map(schedule).collect()
 }
@@ -207,7 +208,7 @@ fn routes(program: &Program) -> Vec<Value> {
         let webhook = trigger.webhook.as_ref()?;
         let mut route = json!({ "path": webhook.path });
         if let Some(verify) = &webhook.verify {
-            route["verify"] = verify.clone();
+            route["verify"] = json!(verify);
         }
         Some(route)
     };

@@ -67,13 +67,10 @@ pub fn of(
 pub fn by_message(program: &Program, event: &Message, message: &Value) -> Result<Option<Start>> {
     let mut variables = Map::new();
     variables.insert("message".to_owned(), message.clone());
-    let mut first = None;
     for (index, trigger) in program.triggers.iter().enumerate() {
         let meant = match (&trigger.keyword, &trigger.message) {
             (Some(words), _) => words::is_any(&event.text, words.all()),
-            (_, Some(filter)) => {
-                passes(filter, event) && (!filter.first || is_first(event, &mut first)?)
-            }
+            (_, Some(filter)) => passes(filter, event),
             _ => false,
         };
         if meant && let Some(mut start) = of(program, index, &variables)? {
@@ -90,22 +87,12 @@ fn passes(filter: &MessageFilter, event: &Message) -> bool {
     let matches = |regex: &String| {
         regex_lite::Regex::new(regex).is_ok_and(|regex| regex.is_match(&event.text))
     };
-    (filter.types.is_empty() || filter.types.contains(&event.kind))
+    let is_first = || event.details::<Value>().is_ok_and(|event| event["data"]["first"] == true);
+    (!filter.first || is_first())
+        && (filter.types.is_empty() || filter.types.contains(&event.kind))
         && filter.text.as_ref().is_none_or(|words| words::has_any(text, words.all()))
         && filter.prefix.as_ref().is_none_or(begins)
         && filter.regex.as_ref().is_none_or(matches)
-}
-
-/// Whether nothing came from this customer before; asked once.
-fn is_first(event: &Message, known: &mut Option<bool>) -> Result<bool> {
-    if let Some(known) = known {
-        return Ok(*known);
-    }
-    let lines = chats::history(event, "", 100)?;
-    let first =
-        lines.len() < 100 && lines.iter().filter(|line| line.direction == "in").count() <= 1;
-    *known = Some(first);
-    Ok(first)
 }
 
 /// Whether a trigger names this word.

@@ -104,7 +104,7 @@ impl<W: World> Machine<'_, W> {
     }
 
     fn reply(&mut self, reply: &Reply, next: Next) -> Outcome<Then> {
-        if let Some(closed) = reply.closed.as_ref().filter(|_| true)
+        if let Some(closed) = reply.closed.as_ref()
             && self.is_closed(Some(closed))?
         {
             return self.instead(closed, next);
@@ -135,7 +135,7 @@ impl<W: World> Machine<'_, W> {
         match closed {
             Closed::Skip => Ok(Then::Go(next)),
             Closed::Stop => Ok(Then::End),
-            Closed::Template(template) => self.template(template).map(|()| Then::Go(next)),
+            Closed::Template(template) => self.template(&template.0).map(|()| Then::Go(next)),
         }
     }
 
@@ -165,7 +165,7 @@ impl<W: World> Machine<'_, W> {
     fn ask(&mut self, question: &Question, next: Next) -> Outcome<Then> {
         match &question.closed {
             Some(closed) if self.is_closed(Some(closed))? => match closed {
-                Closed::Template(template) => self.template(template)?,
+                Closed::Template(template) => self.template(&template.0)?,
                 other => return self.instead(other, next),
             },
             _ => self.put(question)?,

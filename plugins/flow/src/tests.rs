@@ -2,6 +2,7 @@
 
 mod conversations;
 mod laws;
+mod mistakes;
 mod schema;
 
 use std::collections::BTreeMap;

@@ -22,6 +22,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* What a handler returns: SB_OK, or a text that says what went wrong. */
 typedef const char *sb_failure;
 #define SB_OK ((sb_failure)0)
@@ -284,5 +288,9 @@ const char *sb_media_keep(const char *mime_type, const char *filename, const voi
 
 /* Emit an event of your own, with a JSON object; gives its id, or NULL. */
 const char *sb_emit(const char *name, const char *json);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

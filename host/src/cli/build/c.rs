@@ -27,11 +27,12 @@ const CLANGS: [&str; 6] = ["clang", "clang-22", "clang-21", "clang-20", "clang-1
 /// When there is no compiler for WebAssembly, or the program does not hold: the compiler's words are on
 /// the terminal then.
 pub fn build(project: &Project) -> Result<Vec<u8>> {
+    let work = project.work()?.join("c");
+    // First: what is compiled by another tool needs the header before there is anything to link.
+    sdk::write(&work, &sdk::C)?;
     let sources = project.sources(Language::C)?;
     ensure!(!sources.is_empty(), "{} has no .c files", project.dir.display());
     let handlers = world::handlers(&project.manifest)?;
-    let work = project.work()?.join("c");
-    sdk::write(&work, &sdk::C)?;
     let module = work.join("module.wasm");
     let mut compiler = compiler()?;
     compiler.args(["--target=wasm32-wasi", "-mexec-model=reactor", "-Oz", "-Wall"]);
@@ -80,14 +81,15 @@ fn compiler() -> Result<Command> {
     {
         return Ok(Command::new(clang));
     }
-    if let Some(zig) = tools::find("zig") {
+    // The second is what PyPI's ziglang brings.
+    if let Some(zig) = ["zig", "python-zig"].into_iter().find_map(tools::find) {
         let mut command = Command::new(zig);
         command.arg("cc");
         return Ok(command);
     }
     bail!(
         "C needs a compiler for WebAssembly: run `apt install clang-19 lld-19 libclang-rt-19-dev-wasm32 wasi-libc`, \
-         or install zig, or set WASI_SDK_PATH to a WASI SDK"
+         or install zig (`pip install ziglang` does), or set WASI_SDK_PATH to a WASI SDK"
     )
 }
 

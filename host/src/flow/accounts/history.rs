@@ -106,6 +106,7 @@ fn row(house: &House, account: &Account, chat: &Chat, past: &Past, index: usize)
         error_message: String::new(),
         possible_duplicate: false,
         depth: 0,
+        trace: Default::default(),
     };
     NewMessage {
         message,

@@ -296,6 +296,7 @@ fn event(house: &House, account: &Account, kind: &str, data: serde_json::Value) 
         message_id: String::new(),
         at: house.clock.now(),
         depth: 0,
+        trace: Default::default(),
         data,
     }
 }

@@ -8,6 +8,8 @@ mod fate;
 mod people;
 mod rows;
 mod state;
+mod timing;
+pub mod told;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use crate::store::job::Job;
 use crate::store::{Conn, job, plugin, team};
 
 pub use fate::parked_lane;
+pub use state::write as state_write;
 
 /// A claimed job and what came of it.
 #[derive(Clone)]
@@ -86,12 +89,16 @@ impl Work for Settler {
                 rows.add(house, &mut tx, &mut numbers, item).await?;
             }
         }
-        let suspended = rows.suspended_teams();
+        let (suspended, meters) = (rows.suspended_teams(), rows.meters());
         let (mut lanes, withdrawn) = rows.write(house, &mut tx).await?;
         lanes.extend(items.iter().map(|item| item.job.lane.clone()));
         job::promote(&mut tx, &lanes).await?;
         house.commit(tx).await?;
         drop(withdrawn);
+        let written = items.iter().zip(&overtaken);
+        let written =
+            written.filter(|(item, overtaken)| !*overtaken && held.contains(&item.job.id));
+        told::publish(house, written.map(|(item, _)| item), &meters);
         for team_id in suspended {
             house.registry.forget(&team_id);
         }

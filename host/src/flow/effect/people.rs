@@ -78,5 +78,6 @@ pub fn event(
         at: house.clock.now(),
         depth: cause.depth + 1,
         data,
+        trace: cause.trace.onward(&cause.id, 0),
     }
 }

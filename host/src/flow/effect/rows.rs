@@ -6,26 +6,25 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::fate::{self, is_last, parked_lane};
-use super::{Conclusion, Settlement, effects, people, state};
+use super::told::Told;
+use super::{Conclusion, Settlement, effects, people, state, timing};
 use crate::flow::install::{Actor, Change, note};
+use crate::flow::meters::Meter;
 use crate::flow::send::{self, Draft};
 use crate::flow::timers::{self, Fire};
-use crate::flow::{House, fire, record};
+use crate::flow::{House, record};
 use crate::model::{
-    Effect, Event, EventKind, FaultClass, InstallState, Millis, Missed, OptIn, Recipient, Scope,
-    StoredFile, TimerSpec,
+    Effect, Event, EventKind, FaultClass, InstallState, Millis, OptIn, Recipient, Scope,
+    StoredFile, Trace, trace,
 };
 use crate::plugin::{Fault, Outcome, Verdict};
 use crate::store::dead_letter::DeadLetter;
 use crate::store::job::{Job, Withdrawn};
-use crate::store::plugin_log::{FailureRow, LogRow};
+use crate::store::plugin_hour::Sum;
 use crate::store::state::Write;
 use crate::store::team::Numbers;
-use crate::store::timer::Timer;
 use crate::store::webhook::StoredReply;
-use crate::store::{
-    Conn, dead_letter, job, listen, media, message, plugin, plugin_log, timer, webhook,
-};
+use crate::store::{Conn, dead_letter, job, listen, media, message, plugin, timer, webhook};
 
 /// What is to be written, and with it what the calls of the set have in common.
 #[derive(Default)]
@@ -36,8 +35,7 @@ pub struct Rows {
     events: Vec<Event>,
     jobs: Vec<Job>,
     state: BTreeMap<(String, Scope, String), Write>,
-    logs: Vec<LogRow>,
-    failures: Vec<FailureRow>,
+    told: Told,
     letters: Vec<DeadLetter>,
     /// Messages to cancel, by the team of the call that asks.
     cancelled: BTreeSet<(String, String)>,
@@ -62,7 +60,8 @@ impl Rows {
                 Ok(())
             }
             Conclusion::Ran { event, install_id, outcome } => {
-                self.log(house, item, event, install_id, outcome);
+                self.told.add(house, item, event, install_id, outcome);
+                let (told, drafted) = (self.events.len(), self.drafts.len());
                 let (id, place) = (house.clock.id("job"), numbers.next(&event.team_id));
                 self.jobs.extend(fate::apart(house, item, id, place));
                 if let Some(fault) = given_up(house, item, outcome) {
@@ -75,6 +74,10 @@ impl Rows {
                 for effect in effects(outcome) {
                     self.effect(house, conn, numbers, event, install_id, outcome, effect).await?;
                 }
+                let cause = trace::job_span(&item.job.id, install_id, item.job.attempts + 1);
+                self.events[told..].iter_mut().for_each(|event| event.trace.parent = cause);
+                let drafts = self.drafts[drafted..].iter_mut();
+                drafts.for_each(|draft| draft.trace = event.trace.onward(&event.id, cause));
                 Ok(())
             }
         }
@@ -100,49 +103,6 @@ impl Rows {
                 target_id: install_id.to_owned(),
                 stage: install_id.to_owned(),
                 ..item.job.clone()
-            });
-        }
-    }
-
-    fn log(
-        &mut self,
-        house: &House,
-        item: &Settlement,
-        event: &Event,
-        install_id: &str,
-        outcome: &Outcome,
-    ) {
-        self.logs.extend(outcome.logs.iter().map(|line| LogRow {
-            id: house.clock.id("log"),
-            team_id: event.team_id.clone(),
-            install_id: install_id.to_owned(),
-            event_id: event.id.clone(),
-            at: line.at,
-            level: line.level.to_owned(),
-            message: line.message.clone(),
-        }));
-        if let Some(message) = fire::outcome(event, outcome) {
-            self.logs.push(LogRow {
-                id: house.clock.id("log"),
-                team_id: event.team_id.clone(),
-                install_id: install_id.to_owned(),
-                event_id: event.id.clone(),
-                at: house.clock.now(),
-                level: "info".to_owned(),
-                message,
-            });
-        }
-        if let Verdict::Failed(fault) = &outcome.verdict {
-            self.failures.push(FailureRow {
-                id: house.clock.id("flr"),
-                team_id: event.team_id.clone(),
-                install_id: install_id.to_owned(),
-                event_id: event.id.clone(),
-                attempt: item.job.attempts + 1,
-                at: house.clock.now(),
-                wall_micros: i64::try_from(outcome.usage.wall_micros).unwrap_or(i64::MAX),
-                fault: fault.class.to_string(),
-                reason: fault.reason.clone(),
             });
         }
     }
@@ -175,7 +135,7 @@ impl Rows {
             replayed_at: None,
             payload: item.job.payload.clone(),
         });
-        metrics::counter!("switchboard_dead_letters_total", "plugin" => active.install.plugin.clone()).increment(1);
+        self.told.count(item, &event.team_id, install_id, Sum::DeadLetters);
         if fault.class == FaultClass::Rejected {
             // Giving an event up on purpose is no fault of the plugin.
             return Ok(());
@@ -205,6 +165,7 @@ impl Rows {
             "a plugin is suspended"
         );
         self.suspended.insert(event.team_id.clone());
+        self.told.count(item, &event.team_id, install_id, Sum::Suspensions);
         self.events.push(people::event(
             house,
             numbers,
@@ -284,6 +245,7 @@ impl Rows {
                 strict: false,
                 bulk: String::new(),
                 request_hash: String::new(),
+                trace: Trace::default(),
             }),
             Effect::KeepFile(file) => self.files.push((event.team_id.clone(), file.clone())),
             Effect::MarkRead { message_id } => {
@@ -295,45 +257,10 @@ impl Rows {
             Effect::Cancel { message_id } => {
                 self.cancelled.insert((event.team_id.clone(), message_id.clone()));
             }
-            Effect::SetTimer(spec) => {
-                let of_chat = matches!(spec.scope, Scope::Chat(_));
-                let keep = |id: &str| if of_chat { id.to_owned() } else { String::new() };
-                let timer = Timer {
-                    install_id: install_id.to_owned(),
-                    team_id: event.team_id.clone(),
-                    spec: spec.clone(),
-                    revision: timers::new_revision(),
-                    account_id: keep(&event.account_id),
-                    chat_id: keep(&event.chat_id),
-                    contact_id: keep(&event.contact_id),
-                    depth: event.depth,
-                    missed: Missed::default(),
-                };
-                timers::arm(conn, house, &timer).await?;
-            }
+            Effect::SetTimer(spec) => timing::set(house, conn, event, install_id, spec).await?,
             Effect::SetTimerIn { to, name, due_at, payload } => {
-                let Some(chat) = send::chat_of(house, conn, &event.team_id, to).await? else {
-                    return Ok(());
-                };
-                let timer = Timer {
-                    install_id: install_id.to_owned(),
-                    team_id: event.team_id.clone(),
-                    spec: TimerSpec {
-                        scope: Scope::Chat(chat.id.clone()),
-                        name: name.clone(),
-                        due_at: *due_at,
-                        cron: String::new(),
-                        time_zone: String::new(),
-                        payload: payload.clone(),
-                    },
-                    revision: timers::new_revision(),
-                    account_id: chat.account_id,
-                    chat_id: chat.id,
-                    contact_id: chat.contact_id,
-                    depth: event.depth,
-                    missed: Missed::default(),
-                };
-                timers::arm(conn, house, &timer).await?;
+                let timer = timing::Elsewhere { to, name, due_at: *due_at, payload };
+                timing::set_in(house, conn, event, install_id, timer).await?;
             }
             Effect::CancelTimer { scope, name } => {
                 timers::disarm(conn, install_id, scope, name).await?
@@ -358,6 +285,11 @@ impl Rows {
         Ok(())
     }
 
+    /// What the calls of the set came to, by team and install.
+    pub fn meters(&self) -> BTreeMap<(String, String), Meter> {
+        self.told.meters.clone()
+    }
+
     pub fn suspended_teams(&self) -> BTreeSet<String> {
         self.suspended.clone()
     }
@@ -376,8 +308,7 @@ impl Rows {
         lanes.extend(send::write(house, conn, self.drafts).await?.lanes);
         lanes.extend(record::numbered(house, conn, &self.events).await?);
         crate::store::state::write(conn, &self.state.into_values().collect::<Vec<_>>()).await?;
-        plugin_log::insert_logs(conn, &self.logs).await?;
-        plugin_log::insert_failures(conn, &self.failures).await?;
+        self.told.write(conn, house.clock.now()).await?;
         dead_letter::insert(conn, &self.letters).await?;
         plugin::clear_faults(conn, &self.healthy.iter().collect::<Vec<_>>()).await?;
         if self.cancelled.is_empty() {

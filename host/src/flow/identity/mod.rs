@@ -87,6 +87,7 @@ pub async fn note(
         message_id: String::new(),
         at: house.clock.now(),
         depth: 0,
+        trace: Default::default(),
         data,
     };
     record::events(house, tx, numbers, vec![event]).await

@@ -13,7 +13,7 @@ use crate::model::{InstallState, Millis};
 use crate::plugin::manifest::Manifest;
 use crate::plugin::{Grants, PluginError};
 use crate::store::plugin::InstallRow;
-use crate::store::{Conn, Tx, job, listen, plugin, state, team, timer};
+use crate::store::{Conn, Tx, job, listen, plugin, plugin_hour, state, team, timer};
 
 /// The year 9999: until a person says otherwise.
 const UNTIL_RESUMED: Millis = 253_402_300_799_000;
@@ -211,11 +211,15 @@ pub async fn remove(house: &House, by: &Actor, key: &str) -> Result<(), InstallE
     plugin::set_install_state(&mut tx, &install.id, InstallState::Removed, "", 0).await?;
     timer::remove_all(&mut tx, &install.id).await?;
     state::remove_all(&mut tx, &install.id).await?;
+    plugin_hour::remove(&mut tx, &install.id).await?;
     plugin::remove_secrets(&mut tx, &install.id).await?;
     let lanes = job::remove_target(&mut tx, &by.team_id, &install.id).await?;
     job::promote(&mut tx, &lanes).await?;
     note(house, &mut tx, &by.who, &install, Change::Removed, json!({})).await?;
-    end(house, tx, &by.team_id).await
+    end(house, tx, &by.team_id).await?;
+    house.meters.forget(&install.id);
+    house.holdings.forget(&install.id);
+    Ok(())
 }
 
 /// Put the chain in this order: every install of the team once, by id or plugin name.

@@ -5,6 +5,7 @@ mod change;
 mod history;
 mod publish;
 mod rehearse;
+pub mod state;
 mod versions;
 
 use serde_json::Value;
@@ -51,6 +52,11 @@ pub enum InstallError {
     NotFound(String),
     #[error("{0}")]
     Invalid(String),
+    /// It would keep more than so many keys or bytes.
+    #[error(
+        "an install may keep {0} keys and {1} bytes: delete keys, or raise plugins.state_keys and plugins.state_bytes"
+    )]
+    Full(i64, i64),
     #[error("{0:#}")]
     Internal(anyhow::Error),
 }
@@ -64,6 +70,7 @@ impl InstallError {
             Self::ConsentRequired(_) => "consent_required",
             Self::NotFound(_) => "not_found",
             Self::Invalid(_) => "invalid_request",
+            Self::Full(..) => "state_full",
             Self::Internal(_) => "internal",
         }
     }

@@ -21,6 +21,7 @@ use url::Url;
 
 use super::House;
 use super::batch::Batcher;
+use super::spans::Attempt;
 use crate::egress::{Egress, EgressError, Request, Response};
 use crate::model::{Event, JobKind, Millis};
 use crate::store::endpoint::Endpoint;
@@ -163,8 +164,10 @@ impl Poster {
         let house = &self.house;
         let at = house.clock.now();
         let begun = Instant::now();
-        let answer = self.exchange(&event, &endpoint, at).await;
-        let millis = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let span = house.spans.of_notice(&event, &job);
+        let answer = self.exchange(&event, &endpoint, at, &span.header()).await;
+        let took = begun.elapsed();
+        let millis = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
         let (status, response, retry_after) = match &answer {
             Ok(answer) => {
                 (answer.status, beginning(&answer.body), wait::asked(&answer.headers, at))
@@ -172,6 +175,9 @@ impl Poster {
             Err(error) => (0, format!("{error:#}"), None),
         };
         let delivered = (200..300).contains(&status);
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let failure = if delivered { "" } else { "failed" };
+        house.spans.notice(&event, &job, status, Attempt { at, micros, failure });
         let outcome = if delivered { "delivered" } else { "failed" };
         metrics::counter!("switchboard_notices_total", "outcome" => outcome).increment(1);
         let attempt = endpoint::Attempt {
@@ -217,6 +223,7 @@ impl Poster {
         event: &Event,
         endpoint: &Endpoint,
         at: Millis,
+        traceparent: &str,
     ) -> anyhow::Result<Response> {
         let body = serde_json::to_string(&body(event))?;
         let timestamp = at.div_euclid(1000);
@@ -225,6 +232,8 @@ impl Poster {
             signatures.push(sign::signature(&secret, &event.id, timestamp, &body)?);
         }
         let mut headers = self.own_headers(endpoint)?;
+        let trace = HeaderName::from_static("traceparent");
+        headers.entry(trace).or_insert(HeaderValue::from_str(traceparent)?);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(HeaderName::from_static("webhook-id"), HeaderValue::from_str(&event.id)?);
         headers.insert(HeaderName::from_static("webhook-timestamp"), HeaderValue::from(timestamp));

@@ -145,6 +145,7 @@ fn told(house: &House, team_id: &str, endpoint_id: &str, reason: &str) -> Event 
         message_id: String::new(),
         at: house.clock.now(),
         depth: 0,
+        trace: Default::default(),
         data: json!({ "endpoint": endpoint_id, "reason": reason }),
     }
 }

@@ -28,6 +28,7 @@ use super::House;
 use super::batch::Batcher;
 use super::media;
 use super::rules::{self, Case, Refused, quota};
+use super::spans;
 use super::templates;
 use crate::channel::{Channel, Outgoing};
 use crate::model::{Account, JobKind, Millis, Status};
@@ -342,7 +343,7 @@ impl Outbox {
         if !channel.deduplicates() && !settle::begin(&self.house, job, stage.begun()).await? {
             return Ok(Left::Later);
         }
-        self.hand_over(account, channel, sendable).await
+        self.hand_over(account, channel, job, sendable).await
     }
 
     /// The rules again, as things stand now.
@@ -369,6 +370,7 @@ impl Outbox {
         &self,
         account: &Account,
         channel: &dyn Channel,
+        job: &Job,
         sendable: Sendable,
     ) -> anyhow::Result<Left> {
         let Sendable { message, options, contact, reply_to_provider, .. } = sendable;
@@ -385,9 +387,8 @@ impl Outbox {
             possible_duplicate: message.possible_duplicate,
         };
         self.house.pulses.asked(&account.id, self.house.clock.now());
-        let sent = channel.send(account, &outgoing).await;
-        metrics::counter!("switchboard_sends_total", "outcome" => if sent.is_ok() { "sent" } else { "failed" })
-            .increment(1);
+        let sent = channel.send(account, &outgoing);
+        let sent = spans::sent(&self.house, job, account, &message.trace, sent).await;
         Ok(match sent {
             Ok(sent) => Left::Sent {
                 provider_id: sent.provider_id,

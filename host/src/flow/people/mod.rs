@@ -70,6 +70,7 @@ pub fn event(house: &House, team_id: &str, kind: &str, contact_id: &str, data: V
         message_id: String::new(),
         at: house.clock.now(),
         depth: 0,
+        trace: Default::default(),
         data,
     }
 }

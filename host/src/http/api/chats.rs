@@ -261,6 +261,7 @@ fn event(house: &House, chat: &Chat, kind: &str, data: Value) -> Event {
         message_id: String::new(),
         at: house.clock.now(),
         depth: 0,
+        trace: Default::default(),
         data,
     }
 }

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::flow::install;
 use crate::flow::{House, notify, record};
+use crate::http::api::logs::PluginLog;
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json, Page, Pagination, Path, Query, moment};
@@ -94,6 +95,8 @@ pub struct DeadLetterDetails {
     #[schema(required)]
     input: Option<notify::EventView>,
     failures: Vec<FailureView>,
+    /// What the plugin logged about the event, in all attempts; the first two hundred lines.
+    logs: Vec<PluginLog>,
 }
 
 /// Dead letters of a team.
@@ -146,9 +149,12 @@ pub async fn list(
     Ok(axum::Json(DeadLetterList { dead_letters, pagination: Pagination { next } }))
 }
 
+/// Lines of the log in one answer.
+const LINES: i64 = 200;
+
 /// Get a dead letter
 ///
-/// With the event, every failed attempt, and where it broke.
+/// With the event, every failed attempt, where it broke, and what was logged.
 #[utoipa::path(get, path = "/dead-letters/{id}", tag = "dead letters", responses((status = 200, description = "The dead letter", body = DeadLetterDetails)))]
 pub async fn get(
     State(house): State<Arc<House>>,
@@ -162,11 +168,20 @@ pub async fn get(
     let failures =
         plugin_log::failures(&mut conn, &caller.team_id, &letter.install_id, &letter.event_id)
             .await?;
+    let logs = plugin_log::of_events(
+        &mut conn,
+        &caller.team_id,
+        Some(&letter.install_id),
+        std::slice::from_ref(&letter.event_id),
+        LINES,
+    )
+    .await?;
     let answer = DeadLetterDetails {
         letter: DeadLetterView::from(&letter),
         backtrace: letter.backtrace,
         input: event.as_ref().map(notify::body),
         failures: failures.into_iter().map(FailureView::from).collect(),
+        logs: logs.into_iter().map(PluginLog::from).collect(),
     };
     Ok(axum::Json(answer))
 }

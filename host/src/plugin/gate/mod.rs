@@ -7,7 +7,7 @@ mod hooks;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{
@@ -20,12 +20,14 @@ use url::Url;
 use crate::config;
 use crate::egress::{Egress, EgressError, HostPattern, Request, Response};
 use crate::model::Event;
-use crate::plugin::Install;
+use crate::model::trace::{self, Span};
+use crate::plugin::{Exchange, Install};
 
 pub(super) use hooks::Hooks;
 
 const MAX_REDIRECTS: usize = 5;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The policy of one call.
 pub(super) struct Gate {
@@ -33,6 +35,9 @@ pub(super) struct Gate {
     settings: Arc<config::Plugins>,
     install: Arc<Install>,
     event: Arc<Event>,
+    /// The span of the call.
+    span: Span,
+    begun: Instant,
     calls: AtomicU32,
     inner: Mutex<Inner>,
 }
@@ -42,6 +47,8 @@ struct Inner {
     secrets: Vec<Opened>,
     /// Hashes of the requests so far, to count occurrences.
     seen: Vec<String>,
+    /// What came of them.
+    exchanges: Vec<Exchange>,
 }
 
 /// A secret that the guest holds a placeholder of.
@@ -83,8 +90,23 @@ impl Gate {
         settings: Arc<config::Plugins>,
         install: Arc<Install>,
         event: Arc<Event>,
+        span: Span,
     ) -> Self {
-        Self { egress, settings, install, event, calls: AtomicU32::new(0), inner: Mutex::default() }
+        Self {
+            egress,
+            settings,
+            install,
+            event,
+            span,
+            begun: Instant::now(),
+            calls: AtomicU32::new(0),
+            inner: Mutex::default(),
+        }
+    }
+
+    /// The requests that were made, in order of their ends.
+    pub(super) fn requests(&self) -> Vec<Exchange> {
+        self.lock().exchanges.clone()
     }
 
     /// Requests asked for, those that were refused included.
@@ -126,7 +148,8 @@ impl Gate {
         timeout: Option<Duration>,
     ) -> Result<Response, Denial> {
         let most = self.settings.http_calls;
-        if self.calls.fetch_add(1, Ordering::Relaxed) >= most {
+        let number = self.calls.fetch_add(1, Ordering::Relaxed);
+        if number >= most {
             return Err(Denial::new("limit", format!("one call may make {most} HTTP requests")));
         }
         if request.body.len() > self.settings.http_body {
@@ -138,11 +161,45 @@ impl Gate {
         request.headers.remove(HOST);
         request.headers.remove(CONTENT_LENGTH);
         self.add_key(&mut request);
+        let exchange = self.begin(&mut request, number);
         let longest = Duration::from_millis(u64::try_from(self.settings.http_timeout).unwrap_or(0));
         let timeout = timeout.map_or(longest, |asked| asked.min(longest));
-        tokio::time::timeout(timeout, self.follow(request, timeout))
+        let answer = tokio::time::timeout(timeout, self.follow(request, timeout))
             .await
-            .unwrap_or_else(|_| Err(EgressError::Timeout(timeout.as_millis()).into()))
+            .unwrap_or_else(|_| Err(EgressError::Timeout(timeout.as_millis()).into()));
+        self.end(exchange, &answer);
+        answer
+    }
+
+    /// Note a request that goes out, and tell its receiver which span it is.
+    fn begin(&self, request: &mut Request, number: u32) -> Exchange {
+        let words = ["http", &format!("{:016x}", self.span.id), &number.to_string()];
+        let span = trace::span_id(&words);
+        if let Ok(header) = HeaderValue::from_str(&Span { id: span, ..self.span }.header()) {
+            request.headers.entry(TRACEPARENT).or_insert(header);
+        }
+        Exchange {
+            span,
+            method: request.method.to_string(),
+            host: request.url.host_str().unwrap_or_default().to_owned(),
+            after_micros: self.micros(),
+            micros: 0,
+            status: 0,
+            code: "",
+        }
+    }
+
+    fn end(&self, mut exchange: Exchange, answer: &Result<Response, Denial>) {
+        exchange.micros = self.micros().saturating_sub(exchange.after_micros);
+        match answer {
+            Ok(answer) => exchange.status = answer.status,
+            Err(denial) => exchange.code = denial.code,
+        }
+        self.lock().exchanges.push(exchange);
+    }
+
+    fn micros(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     async fn follow(&self, mut request: Request, timeout: Duration) -> Result<Response, Denial> {

@@ -27,11 +27,11 @@ impl Host for Run {
             let ttl = Millis::try_from(ttl).unwrap_or(Millis::MAX);
             self.clock.now().saturating_add(ttl)
         });
-        answer(self.write(&scope, key, Some((value, expires_at))))
+        answer(self.write(&scope, key, Some((value, expires_at))).await)
     }
 
     async fn delete(&mut self, scope: String, key: String) -> Answer<()> {
-        answer(self.write(&scope, key, None))
+        answer(self.write(&scope, key, None).await)
     }
 
     async fn list(
@@ -72,14 +72,14 @@ impl Run {
         self.state_get(&scope, key).await
     }
 
-    fn write(&mut self, scope: &str, key: String, value: Option<Live>) -> Result<(), Halt> {
+    async fn write(&mut self, scope: &str, key: String, value: Option<Live>) -> Result<(), Halt> {
         let size = value.as_ref().map_or(0, |(value, _)| value.len());
         let scope = self.enter_state(scope, key.len() + size)?;
         check_text("the key", &key, MAX_KEY)?;
         if let Some((value, _)) = &value {
             check_optional_text("the value", value, self.settings.state_value)?;
         }
-        self.state_set(scope, key, value)
+        self.state_set(scope, key, value).await
     }
 
     async fn read_many(
@@ -112,7 +112,7 @@ impl Run {
         let sum = number
             .checked_add(delta)
             .ok_or_else(|| Halt::invalid(format!("{key:?} would overflow")))?;
-        self.write(scope, key, Some((sum.to_string(), expires_at)))?;
+        self.write(scope, key, Some((sum.to_string(), expires_at))).await?;
         Ok(sum)
     }
 
@@ -129,7 +129,7 @@ impl Run {
         if present != expected {
             return Ok(false);
         }
-        self.write(scope, key, Some((value, expires_at)))?;
+        self.write(scope, key, Some((value, expires_at))).await?;
         Ok(true)
     }
 }

@@ -1,24 +1,30 @@
 //! `timers`: set, replaced and cancelled as effects; the list shows the call's own changes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::super::Holding;
 use super::super::bindings::switchboard::plugin::timers::{Entry, Host};
 use super::super::bindings::switchboard::plugin::types::Error;
 use super::super::cron;
 use super::super::run::{Halt, Run, answer, check_optional_text, check_text, check_time};
-use crate::model::{Effect, Millis, Scope, TimerSpec};
+use crate::model::{Effect, Millis, Recipient, Scope, TimerSpec};
 
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
 
 impl Host for Run {
-    fn set(&mut self, scope: String, name: String, due_at: u64, payload: String) -> Answer<()> {
-        let due_at = check_time("due-at", due_at);
-        answer(due_at.and_then(|due_at| {
-            self.set_timer(&scope, name, due_at, Recurrence::default(), payload)
-        }))
+    async fn set(
+        &mut self,
+        scope: String,
+        name: String,
+        due_at: u64,
+        payload: String,
+    ) -> Answer<()> {
+        let once = check_time("due-at", due_at).map(|due_at| (due_at, Recurrence::default()));
+        answer(self.set_timer(&scope, name, once, payload).await)
     }
 
-    fn set_after(
+    async fn set_after(
         &mut self,
         scope: String,
         name: String,
@@ -27,9 +33,8 @@ impl Host for Run {
     ) -> Answer<()> {
         let now = u64::try_from(self.clock.now()).unwrap_or(0);
         let due_at = check_time("after-ms", now.saturating_add(after_ms));
-        answer(due_at.and_then(|due_at| {
-            self.set_timer(&scope, name, due_at, Recurrence::default(), payload)
-        }))
+        let once = due_at.map(|due_at| (due_at, Recurrence::default()));
+        answer(self.set_timer(&scope, name, once, payload).await)
     }
 
     async fn set_in(
@@ -42,7 +47,7 @@ impl Host for Run {
         answer(self.set_timer_in(to, name, due_at, payload).await)
     }
 
-    fn set_cron(
+    async fn set_cron(
         &mut self,
         scope: String,
         name: String,
@@ -50,12 +55,12 @@ impl Host for Run {
         time_zone: String,
         payload: String,
     ) -> Answer<()> {
-        answer(first_fire(&cron, &time_zone, self.clock.now()).and_then(|due_at| {
-            self.set_timer(&scope, name, due_at, Recurrence { cron, time_zone }, payload)
-        }))
+        let first = first_fire(&cron, &time_zone, self.clock.now());
+        let fires = first.map(|due_at| (due_at, Recurrence { cron, time_zone }));
+        answer(self.set_timer(&scope, name, fires, payload).await)
     }
 
-    fn cancel(&mut self, scope: String, name: String) -> Answer<()> {
+    async fn cancel(&mut self, scope: String, name: String) -> Answer<()> {
         answer(self.cancel_timer(&scope, name))
     }
 
@@ -89,18 +94,37 @@ impl Run {
         }
     }
 
-    fn set_timer(
+    async fn set_timer(
         &mut self,
         scope: &str,
         name: String,
-        due_at: Millis,
-        Recurrence { cron, time_zone }: Recurrence,
+        fires: Result<(Millis, Recurrence), Halt>,
         payload: String,
     ) -> Result<(), Halt> {
+        let (due_at, Recurrence { cron, time_zone }) = fires?;
         let scope = self.enter_timers(scope, name.len() + payload.len())?;
         check_text("the timer's name", &name, 128)?;
         check_optional_text("the payload", &payload, self.settings.state_value)?;
+        self.check_timers(&scope, &name).await?;
         self.push(Effect::SetTimer(TimerSpec { scope, name, due_at, cron, time_zone, payload }))
+    }
+
+    /// Refuse one more than an install may have; one that is there already may be set anew.
+    async fn check_timers(&mut self, scope: &Scope, name: &str) -> Result<(), Halt> {
+        let install = Arc::clone(&self.call.install);
+        let room = self.call.host.room(&install.id, Holding::Timers).await?.count;
+        let new = self.effects.iter().filter(|effect| matches!(effect, Effect::SetTimer(_)));
+        if i64::try_from(new.count()).is_ok_and(|new| new < room) {
+            return Ok(());
+        }
+        let stored = self.call.host.timers(&install.id, scope).await?;
+        if stored.iter().any(|timer| timer.name == name) {
+            return Ok(());
+        }
+        let most = self.settings.timers;
+        let message =
+            format!("an install may have {most} timers: cancel those that are not needed");
+        Err(Halt::refused("limit", message))
     }
 
     async fn set_timer_in(
@@ -116,6 +140,12 @@ impl Run {
         check_text("the timer's name", &name, 128)?;
         check_optional_text("the payload", &payload, self.settings.state_value)?;
         let to = self.recipient(to).await?;
+        let scope = match &to {
+            Recipient::Chat(id) => Scope::Chat(id.clone()),
+            // A chat that is made by it has no timers yet.
+            Recipient::Phone { .. } => Scope::Plugin,
+        };
+        self.check_timers(&scope, &name).await?;
         self.push(Effect::SetTimerIn { to, name, due_at, payload })
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::egress::Egress;
 use crate::model::OptIn;
+use crate::model::trace::Span;
 use crate::plugin::bindings::switchboard::plugin::types::Error;
 use crate::plugin::bindings::switchboard::plugin::{
     chats, config, contacts, delivery, events, messaging, secrets, state, timers,
@@ -48,7 +49,8 @@ fn run_with(house: House, change: impl FnOnce(&mut Grants)) -> Run {
     });
     let call = message_call(Arc::clone(&install), Arc::new(house), 0);
     let egress = Arc::new(Egress::new(Vec::new()).expect("a client"));
-    let gate = Gate::new(egress, Arc::clone(&settings), install, Arc::clone(&call.event));
+    let gate =
+        Gate::new(egress, Arc::clone(&settings), install, Arc::clone(&call.event), Span::default());
     let source = Source { name: "bot.js".to_owned(), text: "a\nb".to_owned() };
     Run::new(call, Some(Arc::new(source)), limits, settings, Clock::manual(NOON), Arc::new(gate))
 }
@@ -257,19 +259,14 @@ async fn at_the_bound_of_depth_people_and_chats_are_not_changed() {
 #[tokio::test]
 async fn timers_are_listed_as_the_call_left_them() {
     let mut run = run();
-    let plugin = || "plugin".to_owned();
-    good(timers::Host::set_after(&mut run, plugin(), "a".to_owned(), 500, "x".to_owned()));
-    good(timers::Host::set(&mut run, plugin(), "a".to_owned(), 77, "y".to_owned()));
-    good(timers::Host::set_cron(
-        &mut run,
-        plugin(),
-        "b".to_owned(),
-        "0 9 * * 1-5".to_owned(),
-        "Europe/Berlin".to_owned(),
-        String::new(),
-    ));
-    good(timers::Host::set_after(&mut run, "chat".to_owned(), "c".to_owned(), 1, String::new()));
-    good(timers::Host::cancel(&mut run, plugin(), "never".to_owned()));
+    let (plugin, chat) = (|| "plugin".to_owned(), || "chat".to_owned());
+    let text = |text: &str| text.to_owned();
+    good(timers::Host::set_after(&mut run, plugin(), text("a"), 500, text("x")).await);
+    good(timers::Host::set(&mut run, plugin(), text("a"), 77, text("y")).await);
+    let (cron, zone) = (text("0 9 * * 1-5"), text("Europe/Berlin"));
+    good(timers::Host::set_cron(&mut run, plugin(), text("b"), cron, zone, text("")).await);
+    good(timers::Host::set_after(&mut run, chat(), text("c"), 1, text("")).await);
+    good(timers::Host::cancel(&mut run, plugin(), text("never")).await);
     let listed = good(timers::Host::list(&mut run, plugin()).await);
     let listed: Vec<_> = listed
         .iter()
@@ -277,24 +274,14 @@ async fn timers_are_listed_as_the_call_left_them() {
         .collect();
     assert_eq!(listed, [("a", 77, "y"), ("b", 1_795_507_200_000, "")]);
     for (cron, zone) in [("often", ""), ("0 9 * * *", "Mars"), ("0 0 30 2 *", "")] {
-        let refused = timers::Host::set_cron(
-            &mut run,
-            plugin(),
-            "d".to_owned(),
-            cron.to_owned(),
-            zone.to_owned(),
-            String::new(),
-        );
-        assert_eq!(code(refused), "invalid", "{cron}");
+        let (wrong, zone) = (text(cron), text(zone));
+        let set = timers::Host::set_cron(&mut run, plugin(), text("d"), wrong, zone, text(""));
+        assert_eq!(code(set.await), "invalid", "{cron}");
     }
-    assert_eq!(
-        code(timers::Host::set(&mut run, "contact".to_owned(), "d".to_owned(), 1, String::new())),
-        "invalid"
-    );
-    assert_eq!(
-        code(timers::Host::set(&mut run, plugin(), "d".to_owned(), u64::MAX, String::new())),
-        "invalid"
-    );
+    for (scope, due_at) in [("contact", 1), ("plugin", u64::MAX)] {
+        let set = timers::Host::set(&mut run, text(scope), text("d"), due_at, text(""));
+        assert_eq!(code(set.await), "invalid", "{scope}");
+    }
 }
 
 #[tokio::test]

@@ -92,12 +92,14 @@ fn message_call(install: Arc<Install>, host: Arc<House>, depth: i64) -> Call {
         message_id: "msg_1".to_owned(),
         at: NOON,
         depth,
+        trace: Default::default(),
         data: json!({}),
     };
     Call {
         install,
         event: Arc::new(event),
         input: Input::Message(Box::new(message())),
+        job: "job_1".to_owned(),
         attempt: 1,
         host,
     }
@@ -122,6 +124,7 @@ fn message() -> Message {
         error_message: String::new(),
         possible_duplicate: false,
         depth: 0,
+        trace: Default::default(),
     }
 }
 

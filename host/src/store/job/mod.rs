@@ -19,7 +19,7 @@ use crate::model::{JobKind, Millis};
 pub use claim::{Leases, Wanted, claim, give_back, recover, release, renew};
 #[cfg(test)]
 pub(super) use claim::{keep, look};
-pub use queue::{Waiting, of_account, remove_others, retime, waiting};
+pub use queue::{Waiting, of_account, of_subjects, remove_others, retime, waiting};
 pub use waiting::{
     Reserved, Withdrawn, next_due, remove_waiting, reserve, ripe, set_places, set_subjects, wait,
     withdraw,

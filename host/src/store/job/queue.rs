@@ -45,6 +45,18 @@ pub async fn waiting(
         .collect()
 }
 
+/// The jobs about these subjects: events, and messages on their way out.
+pub async fn of_subjects(
+    conn: &mut Conn,
+    team_id: &str,
+    subject_ids: &[String],
+) -> sqlx::Result<Vec<Job>> {
+    let mut sql = Sql::new("SELECT * FROM job WHERE subject_id IN ");
+    sql.bind_list(subject_ids).push(" AND team_id = ").bind(team_id.to_owned());
+    sql.push(" ORDER BY due_at, id");
+    sql.fetch(conn).await?.iter().map(Job::from_row).collect()
+}
+
 /// Sends of an account in the order in which they may leave, with their lease's end, after the one
 /// with id `after`.
 pub async fn of_account(

@@ -10,7 +10,7 @@ use sqlx::any::AnyRow;
 
 use super::sql::{Column, Sql, rows, with_list};
 use super::{Conn, chat, contact, forget, search};
-use crate::model::{Chat, Contact, Content, Direction, Message, Millis, Status};
+use crate::model::{Chat, Contact, Content, Direction, Message, Millis, Status, Trace};
 
 pub use change::{edit, forgettable, pending_of, retry, set_content};
 pub use listing::{Filter, find, with_phone};
@@ -64,6 +64,7 @@ pub fn from_row(row: &AnyRow) -> sqlx::Result<Message> {
         error_message: row.text("error_message")?,
         possible_duplicate: row.int("possible_duplicate")? != 0,
         depth: row.int("depth")?,
+        trace: Trace::kept(row.text("trace")?, &row.text("cause")?),
     })
 }
 
@@ -74,7 +75,7 @@ pub async fn insert(conn: &mut Conn, messages: &[NewMessage]) -> sqlx::Result<Ha
         conn,
         "INSERT INTO message (id, team_id, account_id, chat_id, contact_id, place, direction, content, status, rank, \
          provider_id, client_id, reply_to, due_at, created_at, sent_at, error_code, error_message, possible_duplicate, \
-         depth, options, cancel_if_replied, opt_out_notice, media_id) VALUES",
+         depth, options, cancel_if_replied, opt_out_notice, media_id, trace, cause) VALUES",
         "ON CONFLICT DO NOTHING RETURNING id",
         messages,
         |row, new| {
@@ -85,7 +86,7 @@ pub async fn insert(conn: &mut Conn, messages: &[NewMessage]) -> sqlx::Result<Ha
             row.add(new.client_id.clone()).text(&m.reply_to).add(m.due_at).add(m.created_at).add(m.sent_at);
             row.text(&m.error_code).text(&m.error_message).truth(m.possible_duplicate).add(m.depth);
             row.text(json(&new.options)).truth(new.cancel_if_replied).truth(new.opt_out_notice);
-            row.text(file_of(&m.content));
+            row.text(file_of(&m.content)).text(&m.trace.root).text(m.trace.cause());
         },
     )
     .await?;
@@ -108,6 +109,18 @@ pub async fn get(conn: &mut Conn, team_id: &str, id: &str) -> sqlx::Result<Optio
     sql.bind(team_id.to_owned()).push(" AND id = ").bind(id.to_owned());
     sql.push(&forget::shown("message"));
     sql.fetch_one(conn).await?.as_ref().map(from_row).transpose()
+}
+
+/// A team's messages that came of this root, or are it; in order of their ids, at most `limit`.
+pub async fn of_trace(
+    conn: &mut Conn,
+    team_id: &str,
+    root: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Message>> {
+    let mut sql = forget::of_trace("message", team_id, root);
+    sql.push(&forget::shown("message")).push(" ORDER BY id LIMIT ").bind(limit);
+    sql.fetch(conn).await?.iter().map(from_row).collect()
 }
 
 /// The message that carries the caller's own id on an account, and what was asked under it.

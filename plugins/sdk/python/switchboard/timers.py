@@ -49,6 +49,6 @@ plugin = Timers("plugin")
 """Timers of the plugin as a whole."""
 
 
-def set_in(to: str, name: str, time: Moment, payload: str = "") -> None:
+def set_in(to: str, name: str, time: Moment, payload: Any = "") -> None:
     """Fire once in another chat (its id, or a phone number), as a timer of that chat."""
-    call(_host.set_in, to, name, moment(time), payload)
+    call(_host.set_in, to, name, moment(time), _content(payload))

@@ -17,6 +17,7 @@
 //! | `keep BYTES`, `stamp CAPTION` (with a picture), `keep-…` | a new file; one that is sent back; fails with one |
 //! | `window` | whether the chat's window is open |
 //! | `emit NAME [JSON]`, `stop`, `config`, `secret NAME`, `reveal NAME`, `http URL` | the rest |
+//! | `line LEVEL X` | logs X |
 //! | `trap`, `loop`, `memory`, `stack`, `stack-memory`, `sleep`, `flood-effects`, `flood-calls`, `flood-logs` | harm |
 //!
 //! Other texts are ignored. A refusal by the host is replied as `CODE: MESSAGE`.
@@ -126,6 +127,15 @@ fn answer(event: &Message, word: &str, rest: &str) -> Result<Option<String>, Err
             let json = if last.is_empty() { "{}" } else { last };
             let data: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
             return events::emit(first, &data).map(|_| None);
+        }
+        "line" => {
+            match first {
+                "debug" => debug!("{last}"),
+                "warn" => warn!("{last}"),
+                "error" => error!("{last}"),
+                _ => info!("{last}"),
+            }
+            return Ok(None);
         }
         "config" => config::<serde_json::Value>()?.to_string(),
         "secret" => secrets::placeholder(first)?,

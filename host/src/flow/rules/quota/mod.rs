@@ -161,6 +161,7 @@ fn told(
         message_id: String::new(),
         at: now,
         depth: 0,
+        trace: Default::default(),
         data: json!({
             "messages": messages, "limit": limit, "left": (limit - messages).max(0),
             "period_start": period.start, "period_end": period.end,

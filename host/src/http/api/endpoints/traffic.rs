@@ -126,6 +126,7 @@ pub async fn test(
         message_id: String::new(),
         at: house.clock.now(),
         depth: 0,
+        trace: Default::default(),
         data: json!({ "endpoint": id }),
     };
     event::insert(&mut tx, std::slice::from_ref(&event)).await?;

@@ -172,6 +172,7 @@ impl NewMessage {
             },
             client_id: self.idempotency_id,
             department_id: String::new(),
+            traceparent: String::new(),
         })
     }
 }

@@ -16,7 +16,7 @@ pub use view::{Message, MessageList, listed};
 use crate::flow::{House, pending, send};
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
-use crate::http::extract::{Json, Page, Path, Query};
+use crate::http::extract::{Json, Page, Path, Query, Traceparent};
 use crate::model::{Direction, Message as Stored, Status};
 use crate::store::{Conn, account, contact, message, search};
 use body::NewMessage;
@@ -25,7 +25,8 @@ use body::NewMessage;
 ///
 /// 202 once it is committed; the same request under the same `idempotencyId` on an account is the same
 /// message, and another one under it is refused as 409 `idempotency_mismatch`. 429
-/// `daily_limit` where as many as may have left the number today.
+/// `daily_limit` where as many as may have left the number today. A header `traceparent` is taken: the message, and
+/// all that it leads to, are part of that trace.
 #[utoipa::path(
     post,
     path = "/messages",
@@ -36,10 +37,12 @@ use body::NewMessage;
 pub async fn send(
     State(house): State<Arc<House>>,
     caller: Caller,
+    Traceparent(traceparent): Traceparent,
     Json(body): Json<NewMessage>,
 ) -> Result<(StatusCode, axum::Json<Message>), ApiError> {
     let mut request = body.into_request(&caller.team_id)?;
     request.department_id.clone_from(&caller.department_id);
+    request.traceparent = traceparent;
     let message = match send::queue(&house, request).await? {
         Ok(message) => message,
         Err(refused) if refused.code == "daily_limit" => {

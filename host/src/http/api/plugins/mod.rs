@@ -3,9 +3,11 @@
 
 mod data;
 mod dry_run;
+mod exchange;
 mod fire;
 mod query;
 mod settings;
+mod stats;
 mod versions;
 
 use std::sync::Arc;
@@ -30,8 +32,10 @@ use crate::store::plugin::{self, InstallRow};
 
 pub use data::*;
 pub use dry_run::*;
+pub use exchange::*;
 pub use fire::*;
 pub use settings::*;
+pub use stats::*;
 pub use versions::*;
 
 type Shared = State<Arc<House>>;

@@ -22,21 +22,22 @@ pub struct InstallOptions {
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct LogsAfter {
-    /// The id of the last line seen.
+pub struct StateKey {
+    /// `plugin` (the default), `account`, `chat` or `contact`…
+    pub(super) scope: Option<String>,
+    /// …and its id.
     #[serde(default)]
-    pub(super) after: String,
-    /// At most so many: 100 where absent, 1000 at most.
-    pub(super) limit: Option<i64>,
+    pub(super) id: String,
+    pub(super) key: String,
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct StateKeys {
-    /// `plugin` (the default), `account`, `chat` or `contact`…
+    /// `plugin`, `account`, `chat` or `contact`; absent: all.
     pub(super) scope: Option<String>,
-    /// …and its id.
+    /// The id of one account, chat or contact; absent: all.
     #[serde(default)]
     pub(super) id: String,
     /// Only keys that begin so.

@@ -80,6 +80,7 @@ impl Memory {
             error_message: String::new(),
             possible_duplicate: false,
             depth: 0,
+            trace: Default::default(),
         }
     }
 
