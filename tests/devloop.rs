@@ -137,9 +137,13 @@ impl Drop for Dev {
     }
 }
 
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")
+}
+
 /// The folders of this repository that hold a plugin in Rust with transcripts, and their packages.
 fn shipped() -> Vec<(PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let root = root();
     let folders = ["plugins", "examples", "tests/guests"];
     let entries =
         folders.iter().flat_map(|folder| std::fs::read_dir(root.join(folder)).expect("a folder"));
@@ -284,6 +288,11 @@ fn a_transcript_signs_webhooks_and_fires_by_hand() {
     desk.prints(&["test", "bot", "--plugin", "probe.wasm"]);
 }
 
+/// A command with what it needs to reach a service, and what is fired.
+fn fired<'a>(command: &[&'a str], service: &[&'a str], shot: &[&'a str]) -> Vec<&'a str> {
+    [command, service, shot].concat()
+}
+
 #[test]
 fn an_event_is_fired_from_the_terminal() {
     let desk = Desk::new();
@@ -296,22 +305,23 @@ fn an_event_is_fired_from_the_terminal() {
     let service = ["--url", text("url"), "--key", text("api_key")];
     let probe = plugin_file("probe").display().to_string();
     desk.prints(&[&["deploy", &probe, "--grant-all"], &service[..]].concat());
-    let fire = |command: &[&str], shot: &[&str]| [command, &service[..], shot].concat();
-    let fired = desk.prints(&fire(&["fire"], &["probe", "timer", "nudge", "now"]));
-    assert!(fired.starts_with("evt_"), "{fired}");
-    let call = ["probe", "--wait", "60", "webhook", "/sync", "hello", "--header", "X-A: b"];
-    let shown = desk.prints(&fire(&["plugin", "fire"], &call));
+    let told = desk.prints(&fired(&["fire"], &service, &["probe", "timer", "nudge", "now"]));
+    assert!(told.starts_with("evt_"), "{told}");
+    let call = ["probe", "--wait", "webhook", "/sync", "hello", "--header", "X-A: b"];
+    let shown = desk.prints(&fired(&["plugin", "fire"], &service, &call));
     for words in
         ["fired by hand", "reply 200\tPOST /sync call 1: hello", "done: set_state 1", "done\tevt_"]
     {
         assert!(shown.contains(words), "{words}: {shown}");
     }
-    let event = ["probe", "--json", "--wait", "60", "event", "order.placed", "{\"id\": 7}"];
+    let event = ["probe", "--json", "--wait=60", "event", "order.placed", "{\"id\": 7}"];
     let outcome: Value =
-        serde_json::from_str(&desk.prints(&fire(&["fire"], &event))).expect("JSON");
+        serde_json::from_str(&desk.prints(&fired(&["fire"], &service, &event))).expect("JSON");
     assert_eq!((&outcome["state"], &outcome["type"]), (&"done".into(), &"order.placed".into()));
     assert!(
-        desk.fails(&fire(&["fire"], &["probe", "schedule", "daily"])).1.contains("no schedules")
+        desk.fails(&fired(&["fire"], &service, &["probe", "schedule", "daily"]))
+            .1
+            .contains("no schedules")
     );
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
@@ -397,4 +407,38 @@ fn from_a_new_project_to_a_bot_that_is_changed_while_it_runs() {
     dev.interrupt();
     let left: Vec<_> = std::fs::read_dir(desk.path("tmp")).expect("a folder").collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+/// From a bare file to a bot that is changed while it runs; no tool of any language is there.
+#[test]
+fn a_bot_in_one_file_needs_no_tools() {
+    let desk = Desk::new();
+    let example = root().join("examples/javascript/one-file/bot.js");
+    let told = desk.prints(&["test", example.to_str().expect("a path")]);
+    assert!(told.contains("one-file: 1 passed, 0 failed"), "{told}");
+
+    let bot = "import { reply } from \"switchboard-sdk\";\n\n\
+               export function onMessage(event) {\n  reply(event, `You said: ${event.text}`);\n}\n";
+    std::fs::write(desk.path("echo.js"), bot).expect("written");
+    let shown = desk.prints(&["check", "echo.js"]);
+    assert!(shown.contains("echo 0.0.0+") && shown.contains("it can be installed"), "{shown}");
+    let built = desk.prints(&["build", "echo.js"]);
+    assert!(built.starts_with("echo.wasm: echo 0.0.0+"), "{built}");
+    assert!(desk.fails(&["test", "echo.js"]).1.contains("tests/first.chat"));
+    std::fs::write(desk.path("echo.chat"), "customer: hi\nbot: You said: hi\n").expect("written");
+    assert!(desk.prints(&["test", "echo.js"]).contains("echo: 1 passed, 0 failed"));
+
+    let mut dev = desk.dev("echo.js");
+    dev.shows("runs. It may: send messages");
+    dev.types("hello");
+    dev.shows("bot: You said: hello");
+    desk.change("echo.js", "You said", "You wrote");
+    dev.shows("swapped in");
+    dev.types("good evening");
+    dev.shows("You wrote: good evening");
+    desk.change("echo.js", "reply(event,", "reply(event");
+    assert!(dev.shows("echo.js:4:").contains("echo.js:4:"));
+    dev.types("still there?");
+    dev.shows("You wrote: still there?");
+    dev.interrupt();
 }

@@ -78,6 +78,30 @@ both! {
         server.finish().await;
     }
 
+    /// Two contacts turn out to be one person: what either wrote counts, before they are merged and after.
+    async fn a_person_of_two_names_writes_for_the_first_time_once(on: On) {
+        let server = Server::start(on).await;
+        // We wrote to the one name, which is the older contact; they write by the other.
+        let body = json!({ "account": server.account, "to": "+15550102", "type": "text", "text": "hello" });
+        server.client.post("/api/v1/messages", body).await.ok();
+        server.advance(1_000).await;
+        server.install_bytes(filtered("first = true")).await;
+        server.says("+15550101", "echo one").await;
+        let aliases = json!([{ "kind": "phone", "value": "+15550102" }]);
+        let body = json!({ "from": "+15550101", "aliases": aliases, "type": "text", "text": "echo two" });
+        server.client.post(&format!("/sandbox/accounts/{}/incoming", server.account), body).await.ok();
+        server.drain().await;
+        for _ in 0..2 {
+            server.advance(30_000).await;
+        }
+        assert_eq!(server.events("contact.merged").await.len(), 1);
+        server.says("+15550102", "echo three").await;
+        let out = server.client.outgoing(&server.account).await;
+        let texts: Vec<&str> = out.iter().filter_map(|record| record["content"]["text"].as_str()).collect();
+        assert_eq!(texts, ["hello", "one"]);
+        server.finish().await;
+    }
+
     /// Words of buttons that were tapped and captions are texts too.
     async fn filters_see_captions_and_what_was_chosen(on: On) {
         let server = Server::start(on).await;

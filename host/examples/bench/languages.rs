@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use switchboard::clock::Clock;
 use switchboard::config::Config;
-use switchboard::model::{Content, Direction, Event, Message, Status};
+use switchboard::model::{Content, Direction, Event, Message, Status, Trace};
 use switchboard::plugin::{Call, Input, Install, Nobody, Prepared, Runtime, Usage, Verdict};
 
 use crate::percentile;
@@ -98,6 +98,7 @@ fn call(prepared: &Prepared) -> Call {
         at: 0,
         depth: 0,
         data: json!({}),
+        trace: Trace::default(),
     };
     let message = Message {
         id: event.message_id.clone(),
@@ -117,6 +118,7 @@ fn call(prepared: &Prepared) -> Call {
         error_message: String::new(),
         possible_duplicate: false,
         depth: 0,
+        trace: Trace::default(),
     };
     let install = Install {
         id: "ins_1".to_owned(),
@@ -133,6 +135,7 @@ fn call(prepared: &Prepared) -> Call {
         install: Arc::new(install),
         event: Arc::new(event),
         input: Input::Message(Box::new(message)),
+        job: String::new(),
         attempt: 1,
         host: Arc::new(Nobody),
     }

@@ -23,7 +23,14 @@ pub struct Shot {
     /// A plugin's name, or its install's id
     plugin: String,
     /// Wait for what comes of it, at most so many seconds
-    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "60", global = true)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "60",
+        global = true
+    )]
     wait: Option<u64>,
     #[command(subcommand)]
     what: What,

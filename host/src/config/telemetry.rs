@@ -39,7 +39,7 @@ impl Telemetry {
         const ALL: u128 = 1 << 56;
         #[expect(clippy::cast_precision_loss, reason = "a share needs no more")]
         let share = (trace % ALL) as f64 / ALL as f64;
-        given.unwrap_or(share < self.sample)
+        given.unwrap_or(self.sample >= 1.0 || share < self.sample)
     }
 }
 

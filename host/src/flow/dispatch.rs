@@ -260,7 +260,8 @@ impl Dispatcher {
                 };
                 Input::Timer { name: timer.spec.name, payload: timer.spec.payload }
             }
-            // The timer of a dead letter is long gone; what it said stands in the event.
+            // The timer of a dead letter is long gone, and one that a person fired never was; what it
+            // says stands in the event.
             _ => input::of(event)?,
         }))
     }

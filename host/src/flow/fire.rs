@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::install::{self, InstallError};
+use super::install::{self, Actor, InstallError};
 use super::webhooks::{self, Delivery};
 use super::{House, record};
 use crate::model::{Event, EventKind, InstallState, JobKind, Trace};
@@ -47,11 +47,11 @@ const BY: &str = "fired_by";
 /// When the plugin, its schedule or route, or the chat is not there, or it does not receive such events.
 pub async fn fire(
     house: &House,
-    team_id: &str,
+    by: &Actor,
     key: &str,
     shot: Shot,
-    by: &str,
 ) -> Result<String, InstallError> {
+    let team_id = by.team_id.as_str();
     let found = install::find(house, team_id, key).await?;
     let mut tx = house.store.begin().await?;
     // The event's cursor and the place of its job.
@@ -63,7 +63,7 @@ pub async fn fire(
     let told = told(&shot);
     let mut event = event_of(house, &mut tx, &install, shot).await?;
     event.cursor = numbers.next(team_id);
-    event.data[BY] = by.into();
+    event.data[BY] = by.who.as_str().into();
     let about = if event.chat_id.is_empty() { &install.id } else { &event.chat_id };
     let job = Job {
         place: numbers.next(team_id),
@@ -78,7 +78,7 @@ pub async fn fire(
         event_id: event.id.clone(),
         at: house.clock.now(),
         level: "info".to_owned(),
-        message: format!("fired by hand by {by}: {told}"),
+        message: format!("fired by hand by {}: {told}", by.who),
         chat_id: event.chat_id.clone(),
         version_id: install.version_id.clone(),
         ..LogRow::default()

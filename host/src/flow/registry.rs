@@ -132,28 +132,10 @@ impl Team {
         self.installs.iter().find(|active| active.install.id == id)
     }
 
-    /// Whether an install receives an event.
+    /// Timers and webhooks belong to one install; their jobs name it.
     fn tells(&self, active: &Active, event: &Event) -> bool {
-        // Timers and webhooks belong to one install; their jobs name it.
         !matches!(On::of(&event.kind), On::Timer | On::Webhook)
-            && self.wants(&active.install, event)
-    }
-
-    /// Whether an install serves the event's account, and its manifest asks for such events.
-    pub fn wants(&self, install: &Install, event: &Event) -> bool {
-        let serves = event.account_id.is_empty()
-            || install.accounts.is_empty()
-            || install.accounts.contains(&event.account_id);
-        serves && {
-            let (name, text) = name_and_text(event);
-            let seen = Seen {
-                name: &name,
-                text: &text,
-                first: event.data["first"] == true,
-                channel: self.channels.get(&event.account_id).copied(),
-            };
-            install.manifest.wants(On::of(&event.kind), &seen)
-        }
+            && wants(&active.install, event, &self.channels)
     }
 }
 
@@ -161,6 +143,25 @@ impl Active {
     /// Whether its events wait now.
     pub fn is_suspended(&self, now: Millis) -> bool {
         self.state == InstallState::Suspended && self.suspended_until > now
+    }
+}
+
+/// Whether an install serves the event's account, and its manifest asks for such events. `channels` are
+/// the types of the team's accounts, as far as the manifest chooses by them.
+pub fn wants(install: &Install, event: &Event, channels: &HashMap<String, ChannelType>) -> bool {
+    let on = On::of(&event.kind);
+    let serves = event.account_id.is_empty()
+        || install.accounts.is_empty()
+        || install.accounts.contains(&event.account_id);
+    serves && {
+        let (name, text) = name_and_text(event);
+        let seen = Seen {
+            name: &name,
+            text: &text,
+            first: event.data["first"] == true,
+            channel: channels.get(&event.account_id).copied(),
+        };
+        install.manifest.wants(on, &seen)
     }
 }
 

@@ -45,7 +45,7 @@ impl Scene {
             What::Team(act) => self.team_act(act).await?,
             What::Fire(shot) => {
                 let (house, shot) = (self.house(), shot.clone());
-                fire::fire(house, &self.team, &self.install, shot, "the transcript").await?;
+                fire::fire(house, &self.by(), &self.install, shot).await?;
             }
             _ => {}
         }

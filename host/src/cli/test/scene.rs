@@ -159,7 +159,7 @@ impl Scene {
         Ok(())
     }
 
-    fn by(&self) -> Actor {
+    pub(super) fn by(&self) -> Actor {
         Actor::new(&self.team, Actor::COMMAND)
     }
 

@@ -24,7 +24,7 @@ pub async fn store(
     if items.is_empty() {
         return Ok((Vec::new(), None));
     }
-    let contacts = senders::of(house, conn, items).await?;
+    let (contacts, merges) = senders::of(house, conn, items).await?;
     let chats = chats_of(house, conn, items, &contacts).await?;
     let answered = answered(conn, items).await?;
     let mut new = Vec::with_capacity(items.len());
@@ -43,7 +43,8 @@ pub async fn store(
     touch(conn, house, items, &contacts, &new).await?;
     conversations::opened_by_customers(house, conn, items, &new).await?;
     let withdrawn = cancel_if_replied(house, conn, &new).await?;
-    let mut lanes = record_received(house, conn, &new, &firsts(&chats, &new)).await?;
+    let firsts = firsts(conn, &chats, &merges, &new).await?;
+    let mut lanes = record_received(house, conn, &new, &firsts).await?;
     lanes.extend(withdrawn.iter().flat_map(|withdrawn| withdrawn.lanes.clone()));
     Ok((lanes, withdrawn))
 }
@@ -192,13 +193,26 @@ async fn cancel_if_replied(
 }
 
 /// The first messages ever of contacts to accounts, told by chats in which no customer wrote before:
-/// neither live nor in a phone's history, nor in a chat that was merged into this one. The transaction
-/// holds the teams, so nobody else writes one meanwhile.
-fn firsts(chats: &HashMap<(String, String), Chat>, new: &[NewMessage]) -> HashSet<String> {
-    let silent = chats.values().filter(|chat| chat.last_inbound_at == 0);
-    let mut silent: HashSet<&str> = silent.map(|chat| chat.id.as_str()).collect();
-    let first = |new: &&NewMessage| silent.remove(new.message.chat_id.as_str());
-    new.iter().filter(first).map(|new| new.message.id.clone()).collect()
+/// neither live nor in a phone's history, nor in a chat that was or is to be merged into this one. The
+/// transaction holds the teams, so nobody else writes one meanwhile.
+async fn firsts(
+    conn: &mut Conn,
+    chats: &HashMap<(String, String), Chat>,
+    merges: &[(String, String)],
+    new: &[NewMessage],
+) -> anyhow::Result<HashSet<String>> {
+    let silent = || chats.iter().filter(|(_, chat)| chat.last_inbound_at == 0);
+    let mut ids: HashSet<&str> = silent().map(|(_, chat)| chat.id.as_str()).collect();
+    for (older, younger) in merges {
+        for ((account, _), chat) in silent().filter(|((_, contact), _)| contact == older) {
+            let other = chat::between(conn, account, younger).await?;
+            if other.is_some_and(|other| other.last_inbound_at > 0) {
+                ids.remove(chat.id.as_str());
+            }
+        }
+    }
+    let first = |new: &&NewMessage| ids.remove(new.message.chat_id.as_str());
+    Ok(new.iter().filter(first).map(|new| new.message.id.clone()).collect())
 }
 
 /// One event for each new message. Its cursor is the message's own place: they were drawn together.

@@ -10,25 +10,27 @@ use crate::model::{Account, Alias, Contact, InboundMessage};
 use crate::store::{Conn, contact, job};
 
 /// The contact's id of each message; those that nobody knows are made, and two contacts that turn
-/// out to be one person are put down to be merged.
+/// out to be one person are put down to be merged: those pairs are given too, the older first.
 pub async fn of(
     house: &House,
     conn: &mut Conn,
     items: &[(&Account, &InboundMessage)],
-) -> anyhow::Result<Vec<String>> {
+) -> anyhow::Result<(Vec<String>, Vec<(String, String)>)> {
     let mut teams: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, (account, _)) in items.iter().enumerate() {
         teams.entry(&account.team_id).or_default().push(index);
     }
     let mut contacts = vec![String::new(); items.len()];
+    let mut merges = Vec::new();
     for (team_id, places) in teams {
         let messages: Vec<&InboundMessage> = places.iter().map(|place| items[*place].1).collect();
         let resolved = of_team(house, conn, team_id, &messages).await?;
         for (place, id) in places.into_iter().zip(resolved.of) {
             contacts[place] = id;
         }
+        merges.extend(resolved.merges);
     }
-    Ok(contacts)
+    Ok((contacts, merges))
 }
 
 async fn of_team(

@@ -1,5 +1,6 @@
 //! Dry runs: the last events once more on another version, whose effects are shown and held back.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,13 +11,12 @@ use super::versions::version_of;
 use super::{Actor, Consent, House, InstallError, configured, find, on_version};
 use crate::egress::{Egress, EgressError, Request, Response, StandIn};
 use crate::flow::reads::Reads;
-use crate::flow::registry::{self, Team};
-use crate::flow::{input, media};
-use crate::model::{Effect, Event, Millis};
+use crate::flow::{input, media, registry};
+use crate::model::{ChannelType, Effect, Event, Millis};
 use crate::plugin::manifest::{Manifest, On};
 use crate::plugin::{Call, Install, LogLine, PluginError, Usage, Verdict};
-use crate::store::event;
 use crate::store::plugin::{InstallRow, Version};
+use crate::store::{account, event};
 
 /// The most events of one dry run.
 pub const MOST_EVENTS: usize = 100;
@@ -185,15 +185,16 @@ async fn last_events(
     wanted: usize,
 ) -> Result<Vec<Arc<Event>>, InstallError> {
     const PAGE: i64 = 200;
-    let team = house.registry.team(&house.store, &install.team_id).await?;
     let (mut found, mut seen, mut before) = (Vec::new(), 0, i64::MAX);
+    let channels = account::channels(&mut *house.store.read().await?, &install.team_id).await?;
     while found.len() < wanted && seen < LOOK_BACK {
         let mut conn = house.store.read().await?;
         let page = event::newest(&mut conn, &install.team_id, before, PAGE).await?;
         let Some(oldest) = page.last() else { break };
         (seen, before) = (seen + page.len(), oldest.cursor);
-        found
-            .extend(page.into_iter().filter(|event| receives(&team, install, event)).map(Arc::new));
+        found.extend(
+            page.into_iter().filter(|event| receives(install, event, &channels)).map(Arc::new),
+        );
     }
     found.truncate(wanted);
     found.reverse();
@@ -215,13 +216,13 @@ async fn named_events(
     Ok(events)
 }
 
-fn receives(team: &Team, install: &Install, event: &Event) -> bool {
+fn receives(install: &Install, event: &Event, channels: &HashMap<String, ChannelType>) -> bool {
     match On::of(&event.kind) {
         on @ (On::Timer | On::Webhook) => {
             event.data["install"] == install.id.as_str()
                 && install.manifest.events.iter().any(|subscription| subscription.on == on)
         }
-        _ => team.wants(install, event),
+        _ => registry::wants(install, event, channels),
     }
 }
 

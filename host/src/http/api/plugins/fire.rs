@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::Shared;
 use crate::flow::fire::{self, Shot};
-use crate::flow::install;
+use crate::flow::install::{self, Actor};
 use crate::http::api::dead_letters::FailureView;
 use crate::http::api::logs::PluginLog;
 use crate::http::auth::Caller;
@@ -96,7 +96,7 @@ pub async fn fire(
     Json(body): Json<FirePlugin>,
 ) -> Result<(StatusCode, axum::Json<FiredEvent>), ApiError> {
     let shot = shot(body)?;
-    let event = fire::fire(&house, &caller.team_id, &key, shot, caller.who.id()).await?;
+    let event = fire::fire(&house, &Actor::from(&caller), &key, shot).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(FiredEvent { event })))
 }
 
