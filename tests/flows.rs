@@ -216,6 +216,8 @@ both! {
         server.says(ANN, "thank you").await;
         server.advance(DAY).await;
         server.advance(DAY).await;
+        // Both are sent something at the same moment, one after the other.
+        server.advance(5_000).await;
         assert_eq!(heard(&server, ANN).await[2..], ["<course_part>", "<course_part>"], "she wrote a day before, to the minute");
         assert_eq!(heard(&server, BOB).await[1..], ["Part 1: soil.", "<course_part>", "<course_part>"]);
         server.finish().await;
