@@ -24,6 +24,8 @@ pub struct Inspection {
     /// What its sources call of these interfaces, where they were looked at: in a language whose
     /// components import the whole contract, the imports say nothing.
     pub called: Option<Vec<(String, Vec<String>)>>,
+    /// It is a text for an engine: what the engine could call says nothing either.
+    pub is_text: bool,
     pub compiled_in: Option<Duration>,
     /// Why an upload would be refused; empty where it would not.
     pub problems: Vec<PluginError>,
@@ -54,6 +56,7 @@ impl Runtime {
                 None
             }
         };
+        seen.is_text = source.is_some();
         let begun = Instant::now();
         let component = match self.artefacts().compile(bytes.into()).await {
             Ok(component) => component,
@@ -97,7 +100,7 @@ impl Inspection {
     /// what the sources call.
     pub fn warnings(&self) -> Vec<String> {
         let Some(manifest) = &self.manifest else { return Vec::new() };
-        if self.imports_all() && self.called.is_none() {
+        if (self.imports_all() || self.is_text) && self.called.is_none() {
             return Vec::new();
         }
         let asked = manifest.asks();
