@@ -56,8 +56,11 @@ fn stands(first: &BTreeMap<String, Vec<String>>) {
 fn contract(folder: &str) -> BTreeMap<String, Vec<String>> {
     let folder = format!("{}/../{folder}", env!("CARGO_MANIFEST_DIR"));
     let mut blocks: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for file in ["types.wit", "imports.wit", "worlds.wit"] {
-        let text = std::fs::read_to_string(format!("{folder}/{file}")).expect("a contract");
+    for file in std::fs::read_dir(folder).expect("a folder").flatten().map(|file| file.path()) {
+        if file.extension().is_none_or(|extension| extension != "wit") {
+            continue;
+        }
+        let text = std::fs::read_to_string(file).expect("a contract");
         let mut path: Vec<String> = Vec::new();
         for line in text.lines().map(str::trim) {
             if line.is_empty() || line.starts_with("//") {

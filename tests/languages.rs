@@ -16,12 +16,12 @@ const ANN: &str = "+15550101";
 const BEN: &str = "+15550102";
 
 /// What differs from language to language.
-struct Language {
-    name: &'static str,
+pub struct Language {
+    pub name: &'static str,
     /// Whether what breaks (and was not meant to) is a failure with its words, not a trap.
-    catches: bool,
+    pub catches: bool,
     /// What the log says of a break: its place in the sources, too.
-    told: &'static [&'static str],
+    pub told: &'static [&'static str],
 }
 
 const RUST: Language =
@@ -123,17 +123,22 @@ async fn converse(language: &Language) {
     let folder = tempfile::tempdir().expect("a folder");
     let (plugin, manifest) = build(&example("counter", language.name), folder.path());
     let receiver = Receiver::start().await;
+    hold(language, &plugin, &manifest, &receiver).await;
+}
+
+/// The same with a built plugin.
+pub async fn hold(language: &Language, plugin: &[u8], manifest: &str, receiver: &Receiver) {
     let manifest = manifest.replace("127.0.0.1:9000", &receiver.host);
     // Python takes ten seconds of a core to compile, and the tests have all cores busy.
     let server = Server::with(On::Sqlite, |config| config.plugins.compile_timeout = 600_000).await;
-    let install = server.install_bytes(embed(&plugin, &manifest).expect("embedded")).await;
+    let install = server.install_bytes(embed(plugin, &manifest).expect("embedded")).await;
 
     let said = answers(&server, ANN, &["good evening", "count", "count", "hello"]).await;
     assert_eq!(said, ["You said: good evening", "1", "2", "Hello!"]);
     assert_eq!(answers(&server, BEN, &["count"]).await, ["1"], "each chat has its own count");
     settings_and_timers(&server, &install).await;
     time_and_chance(&server).await;
-    refused_and_allowed(&server, &receiver).await;
+    refused_and_allowed(&server, receiver).await;
     files(&server).await;
     webhooks(&server, &install).await;
     let logs = server.client.get(&format!("/api/v1/plugins/{install}/logs?limit=1000")).await.ok();

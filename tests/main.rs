@@ -51,6 +51,7 @@ mod quota;
 mod reference;
 mod refusals;
 mod scopes;
+mod scripts;
 mod standard;
 mod state;
 mod state_tools;

@@ -28,9 +28,6 @@ fn read(path: impl AsRef<Path>) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// What no plugin meets: it is for components that run plugins written as text.
-const ENGINES: &str = "engine";
-
 /// The page of an interface: the handlers share one.
 fn page_of(interface: &str) -> &str {
     if interface.starts_with("on-") { "handlers" } else { interface }
@@ -46,7 +43,7 @@ fn contract() -> BTreeMap<String, BTreeMap<String, String>> {
                 interface = name.trim_end_matches(" {").to_owned();
             }
             let line = line.trim();
-            if let Some((name, _)) = line.split_once(": func(").filter(|_| interface != ENGINES) {
+            if let Some((name, _)) = line.split_once(": func(") {
                 let name = name.trim_start_matches('%').to_owned();
                 found.entry(interface.clone()).or_default().insert(name, line.to_owned());
             }

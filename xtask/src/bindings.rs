@@ -59,12 +59,20 @@ fn write(path: &Path, text: &str) -> Result<()> {
 
 /// The first line of what is made: of which contract.
 fn stamp(root: &Path) -> Result<String> {
+    Ok(format!("// Made by `cargo xtask bindings` from wit/ {}.", contract(root)?))
+}
+
+/// The hash of the contract, with everything in it.
+///
+/// # Errors
+/// When a file of it cannot be read.
+pub fn contract(root: &Path) -> Result<String> {
     let mut hash = Sha256::new();
     for name in WIT {
         hash.update(std::fs::read(root.join("wit").join(name))?);
     }
     hash.update(WORLD);
-    Ok(format!("// Made by `cargo xtask bindings` from wit/ {:x}.", hash.finalize()))
+    Ok(format!("{:x}", hash.finalize()))
 }
 
 /// Each exported function between `#ifdef` and `#endif`, so that a plugin exports what it receives.

@@ -6,8 +6,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::steps;
 
-/// The files of the contract; what it stands on is WASI's.
-const WIT: [&str; 3] = ["types.wit", "imports.wit", "worlds.wit"];
+/// The file that names the package.
+const FIRST: &str = "types.wit";
 
 /// Copy the contract.
 ///
@@ -18,10 +18,15 @@ pub fn copy(root: &Path, again: bool) -> Result<()> {
     let read = |path: &Path| {
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
     };
-    let version = version(&read(&wit.join(WIT[0]))?)?;
+    let version = version(&read(&wit.join(FIRST))?)?;
     let folder = wit.join("frozen").join(&version);
-    for name in WIT {
-        let (text, copy) = (read(&wit.join(name))?, folder.join(name));
+    for file in std::fs::read_dir(&wit)?.flatten().map(|entry| entry.path()) {
+        // What the contract stands on is WASI's, and in a folder of its own.
+        let Some(name) = file.file_name().filter(|_| file.extension().is_some_and(|e| e == "wit"))
+        else {
+            continue;
+        };
+        let (text, copy) = (read(&file)?, folder.join(name));
         let differs = std::fs::read_to_string(&copy).is_ok_and(|frozen| frozen != text);
         ensure!(
             again || !differs,
@@ -54,12 +59,12 @@ mod tests {
         let wit = folder.path().join("wit");
         std::fs::create_dir_all(&wit).expect("made");
         let write = |name: &str, text: &str| std::fs::write(wit.join(name), text).expect("written");
-        write(WIT[0], "/// Words.\npackage switchboard:plugin@1.2.3;\n");
-        write(WIT[1], "interface a {}\n");
-        write(WIT[2], "world b {}\n");
+        write(FIRST, "/// Words.\npackage switchboard:plugin@1.2.3;\n");
+        write("imports.wit", "interface a {}\n");
+        write("worlds.wit", "world b {}\n");
         copy(folder.path(), false).expect("copied");
         copy(folder.path(), false).expect("the same again");
-        write(WIT[1], "interface a {}\ninterface c {}\n");
+        write("imports.wit", "interface a {}\ninterface c {}\n");
         assert!(copy(folder.path(), false).is_err());
         copy(folder.path(), true).expect("meant");
         let frozen = std::fs::read_to_string(wit.join("frozen/1.2.3/imports.wit"));

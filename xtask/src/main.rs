@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask demo | test | bench | guests | bindings | freeze`.
+//! The project's own commands: `cargo xtask demo | test | bench | guests | bindings | engine | freeze`.
 
 mod bench;
 mod bindings;
 mod build;
 mod demo;
+mod engine;
 mod freeze;
 mod guests;
 mod languages;
@@ -37,6 +38,8 @@ enum Command {
     Guests,
     /// Make the bindings of the C SDK anew, after a change of wit/.
     Bindings,
+    /// Make the components of bots in one file anew, after a change of wit/.
+    Engine(engine::Engine),
     /// Copy the contract into wit/frozen, where what was published never changes.
     Freeze {
         /// Replace a copy whose version was not published yet.
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Test(test) => test.run(&root),
         Command::Bench(bench) => bench.run(&root),
         Command::Bindings => bindings::generate(&root),
+        Command::Engine(engine) => engine::make(&root, &engine),
         Command::Freeze { again } => freeze::copy(&root, again),
         Command::Guests => build::everything(&root).map(|_| ()),
     };

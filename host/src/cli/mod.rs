@@ -17,6 +17,7 @@ mod key;
 mod logs;
 mod message;
 mod new;
+mod one_file;
 mod paint;
 mod plugin;
 mod plugin_file;

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::api::{Api, Remote, part};
-use super::{fire, logs, plugin_versions, state, table};
+use super::{fire, logs, plugin_file, plugin_versions, state, table};
 
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
@@ -24,6 +24,8 @@ enum Command {
     List,
     /// Install a plugin, or upgrade the one of its name
     Install {
+        /// A built plugin, a bot in one file, or a folder to build
+        #[arg(value_name = "FILE|DIR")]
         file: PathBuf,
         #[command(flatten)]
         terms: Terms,
@@ -85,7 +87,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             lines(json, list(&api.get("plugins").await?, "plugins"), &columns);
         }
         Command::Install { file, terms } => {
-            let bytes = std::fs::read(&file).with_context(|| file.display().to_string())?;
+            let bytes = plugin_file::bytes(&file).await?;
             let installed = upload(&api, bytes, &terms).await?;
             lines(json, &[installed], &["id", "plugin", "version"]);
         }

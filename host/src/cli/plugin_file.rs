@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::flow_file;
+use super::{flow_file, one_file};
 use crate::plugin::manifest::{Manifest, extract};
 
 /// A built plugin.
@@ -18,7 +18,7 @@ pub struct Plugin {
     pub manifest: Manifest,
 }
 
-/// The bytes of a built file, or of what is built from anything else.
+/// The bytes of a built file, of a bot in one file, or of what is built from anything else.
 ///
 /// # Errors
 /// What the build says.
@@ -27,6 +27,9 @@ pub async fn bytes(path: &Path) -> Result<Vec<u8>> {
         return tokio::fs::read(path)
             .await
             .with_context(|| format!("cannot read {}", path.display()));
+    }
+    if one_file::is(path) {
+        return one_file::wrap(path).await;
     }
     if flow_file::is_flow(path) {
         return flow_file::bytes(path).await;

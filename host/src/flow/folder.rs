@@ -1,4 +1,4 @@
-//! The watched folder: a `.wasm` put there is installed, or upgraded, for the first team.
+//! The watched folder: a `.wasm`, or a bot in one file, put there is installed, or upgraded, for the first team.
 //!
 //! News from the system is only a hint to look: a file is taken when two looks find it unchanged, so
 //! a copy under way is left alone, and a system that tells nothing costs a few seconds.
@@ -13,7 +13,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::House;
-use super::install::{Actor, Consent, Upload, upload};
+use super::install::{Actor, Consent, Upload, open, upload};
+use crate::plugin::Bare;
 use crate::store::team;
 
 /// Files belong to the world outside, so these run on real time.
@@ -68,7 +69,7 @@ struct Known {
 impl Known {
     /// Install what is new and settled; true where something is still changing.
     async fn look(&mut self, house: &House, folder: &Path) -> bool {
-        let now = wasm_files(folder);
+        let now = plugin_files(folder);
         self.taken.retain(|path, _| now.contains_key(path));
         let mut unsettled = false;
         for (path, look) in &now {
@@ -87,12 +88,15 @@ impl Known {
 }
 
 /// In order of their names, so that a full folder makes the same chain everywhere.
-fn wasm_files(folder: &Path) -> BTreeMap<PathBuf, Look> {
+fn plugin_files(folder: &Path) -> BTreeMap<PathBuf, Look> {
     let Ok(entries) = std::fs::read_dir(folder) else { return BTreeMap::new() };
     entries
         .filter_map(Result::ok)
         .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "wasm"))
+        .filter(|path| {
+            let is_wasm = path.extension().is_some_and(|extension| extension == "wasm");
+            is_wasm || Bare::of(path).is_some()
+        })
         .filter_map(|path| {
             let about = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
             Some((path, (about.len(), about.modified().ok())))
@@ -121,13 +125,13 @@ async fn install(house: &House, path: &Path) -> bool {
             return false;
         }
     };
-    match upload(
-        house,
-        &Actor::new(team_id, Actor::FOLDER),
-        Upload { bytes, consent: Consent::All, accounts: None, config: None },
-    )
-    .await
-    {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let installed = async {
+        let bytes = open(house, name, bytes).await?;
+        let new = Upload { bytes, consent: Consent::All, accounts: None, config: None };
+        upload(house, &Actor::new(team_id, Actor::FOLDER), new).await
+    };
+    match installed.await {
         Ok(install) => {
             tracing::info!(
                 file,
@@ -153,12 +157,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_wasm_files_are_looked_at() {
+    fn only_plugin_files_are_looked_at() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("a.wasm"), "x").expect("written");
         std::fs::write(folder.path().join("b.txt"), "x").expect("written");
+        std::fs::write(folder.path().join("d.ts"), "x").expect("written");
         std::fs::create_dir(folder.path().join("c.wasm")).expect("made");
-        let found: Vec<PathBuf> = wasm_files(folder.path()).into_keys().collect();
-        assert_eq!(found, [folder.path().join("a.wasm")]);
+        let found: Vec<PathBuf> = plugin_files(folder.path()).into_keys().collect();
+        assert_eq!(found, [folder.path().join("a.wasm"), folder.path().join("d.ts")]);
     }
 }

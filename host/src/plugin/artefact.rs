@@ -155,13 +155,10 @@ impl Artefacts {
         if !tokio::fs::try_exists(&path).await? {
             self.write(&path, &bytes[..end]).await?;
         }
-        if !tokio::fs::try_exists(self.compiled_code(code)).await? {
-            self.write_compiled(code, artefact.loaded.pre.component()).await?;
-        }
+        self.keep_compiled(code, &artefact.loaded).await?;
         let tail = [code.as_bytes(), b"\n", &bytes[end..]].concat();
         self.write(&self.carried(hash), &tail).await?;
         // Another upload of the same bytes may have been first: both are the same.
-        let _ = self.codes.slot(code).set(artefact.loaded);
         let kept = Kept { code: code.to_owned(), source: artefact.source };
         let _ = self.plugins.slot(hash).set(kept);
         Ok(())
@@ -179,11 +176,10 @@ impl Artefacts {
             let source = manifest::source_of_tail(&carried[end + 1..])?.map(Arc::new);
             return Ok(Kept { code: code.ok_or_else(missing)?.to_owned(), source });
         }
-        // Earlier hosts kept the whole file under its own hash, and their plugins carry no source.
-        match tokio::fs::try_exists(self.code(hash)).await? {
-            true => Ok(Kept { code: hash.to_owned(), source: None }),
-            false => Err(missing()),
-        }
+        // Earlier hosts kept the whole file under its own hash.
+        let whole = read(&self.code(hash)).await?.ok_or_else(missing)?;
+        let source = manifest::source(&whole)?.map(Arc::new);
+        Ok(Kept { code: hash.to_owned(), source })
     }
 
     async fn component(&self, code: &str) -> Result<Component, PluginError> {
@@ -215,13 +211,17 @@ impl Artefacts {
         read.await.ok().flatten()
     }
 
-    /// Keep the compiled form alone, for the next time.
+    /// Keep code that any plugin may share: its compiled form, then in memory.
     pub(super) async fn keep_compiled(
         &self,
         code: &str,
-        loaded: &Loaded,
+        loaded: &Arc<Loaded>,
     ) -> Result<(), PluginError> {
-        self.write_compiled(code, loaded.pre.component()).await
+        if !tokio::fs::try_exists(self.compiled_code(code)).await? {
+            self.write_compiled(code, loaded.pre.component()).await?;
+        }
+        let _ = self.codes.slot(code).set(Arc::clone(loaded));
+        Ok(())
     }
 
     async fn write_compiled(&self, code: &str, component: &Component) -> Result<(), PluginError> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::artefact::Artefact;
+use super::invoke::Loaded;
 use super::manifest::{self, Source};
 use super::prepare::call_of_nobody;
 use super::runtime::Runtime;
@@ -19,16 +20,8 @@ impl Runtime {
     pub async fn wrap(&self, engine: &[u8], text: &Source) -> Result<Vec<u8>, PluginError> {
         let (_, manifest) = self.read_manifest(engine)?;
         let end = manifest::end_of_code(engine)?;
-        let code = hex::encode(Sha256::digest(&engine[..end]));
-        let loaded = match self.artefacts().compiled(&code).await {
-            Some(loaded) => loaded,
-            None => {
-                let loaded = self.load(&engine[..end]).await?;
-                self.artefacts().keep_compiled(&code, &loaded).await?;
-                loaded
-            }
-        };
-        let call = call_of_nobody(&code, &manifest);
+        let loaded = self.generic(&engine[..end]).await?;
+        let call = call_of_nobody("", &manifest);
         let artefact = Artefact { loaded, source: None };
         match self.describe(artefact, call, Arc::from(text.text.as_str())).await.verdict {
             Verdict::Done { reply: Some(reply), .. } => {
@@ -41,5 +34,16 @@ impl Runtime {
             Verdict::Failed(fault) => Err(PluginError::DoesNotStart(fault)),
             _ => Err(PluginError::Host("the engine did not answer".to_owned())),
         }
+    }
+
+    /// The code of a component that many plugins share, compiled once and kept like any other.
+    pub(super) async fn generic(&self, component: &[u8]) -> Result<Arc<Loaded>, PluginError> {
+        let code = hex::encode(Sha256::digest(component));
+        if let Some(loaded) = self.artefacts().compiled(&code).await {
+            return Ok(loaded);
+        }
+        let loaded = self.load(component).await?;
+        self.artefacts().keep_compiled(&code, &loaded).await?;
+        Ok(loaded)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Fault;
 use super::manifest::ManifestError;
+use crate::model::FaultClass;
 
 /// Each says in one sentence what is wrong and what to change.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +19,7 @@ pub enum PluginError {
     Manifest(#[from] ManifestError),
     /// What a plugin's file carries beside its code: a script that does not parse, a flow that does
     /// not hold.
-    #[error("the plugin's source: {0}")]
+    #[error("{0}")]
     Source(String),
     #[error("the plugin needs a host {needs}; this one is {is}")]
     HostVersion { needs: String, is: String },
@@ -51,6 +52,16 @@ pub enum PluginError {
 }
 
 impl PluginError {
+    /// What a fault before the first event says of a plugin; of one that `carries` a source, an error
+    /// is its source's.
+    pub(super) fn of_start(fault: Fault, carries: bool) -> Self {
+        match fault.class {
+            FaultClass::Host => Self::WitMismatch(fault.reason),
+            FaultClass::Exception if carries => Self::Source(fault.reason),
+            _ => Self::DoesNotStart(fault),
+        }
+    }
+
     /// A stable word for programs.
     pub fn code(&self) -> &'static str {
         match self {

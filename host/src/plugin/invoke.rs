@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 use wasmtime::Store;
-use wasmtime::component::InstancePre;
+use wasmtime::component::{Instance, InstancePre};
 use wasmtime_wasi_http::p2::bindings::exports::wasi::http::incoming_handler;
 
 use super::bindings::exports::switchboard::plugin::{
@@ -14,6 +14,7 @@ use super::bindings::exports::switchboard::plugin::{
 use super::bindings::switchboard::plugin::types;
 use super::manifest::On;
 use super::run::Run;
+use super::script::Init;
 use super::{Call, Input, Reply, incoming};
 use crate::model::{Event, Message, Millis};
 
@@ -21,6 +22,8 @@ use crate::model::{Event, Message, Millis};
 pub(super) struct Loaded {
     pub pre: InstancePre<Run>,
     handlers: Handlers,
+    /// Where it is a component that is given its program.
+    init: Option<Init>,
 }
 
 /// The handlers that a component exports; any subset will do.
@@ -52,7 +55,8 @@ impl Loaded {
             webhook: on_webhook::GuestIndices::new(&pre).ok(),
             incoming: incoming_handler::GuestIndices::new(&pre).ok(),
         };
-        Self { pre, handlers }
+        let init = Init::of(pre.component());
+        Self { pre, handlers, init }
     }
 
     pub(super) fn handles(&self, on: On) -> bool {
@@ -72,8 +76,11 @@ impl Loaded {
     ///
     /// # Errors
     /// A trap while it starts, or a type that differs.
-    pub(super) async fn start(&self, store: &mut Store<Run>) -> wasmtime::Result<()> {
+    pub(super) async fn start(&self, store: &mut Store<Run>) -> wasmtime::Result<Answered> {
         let instance = self.pre.instantiate_async(&mut *store).await?;
+        if let Err(words) = self.begin(store, &instance).await? {
+            return Ok(Err(words));
+        }
         let Handlers { message, status, account, timer, event, webhook, incoming } = &self.handlers;
         message.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
         status.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
@@ -82,7 +89,19 @@ impl Loaded {
         event.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
         webhook.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
         incoming.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
-        Ok(())
+        Ok(Ok(None))
+    }
+
+    /// Give an instance its program, where its component takes one.
+    async fn begin(
+        &self,
+        store: &mut Store<Run>,
+        instance: &Instance,
+    ) -> wasmtime::Result<Answered> {
+        match &self.init {
+            Some(init) => init.begin(store, instance).await,
+            None => Ok(Ok(None)),
+        }
     }
 
     /// Make an instance of an engine, and ask it for the manifest of a text. The reply has the status
@@ -116,6 +135,9 @@ impl Loaded {
     /// A trap, or a handler that is not there.
     pub(super) async fn invoke(&self, store: &mut Store<Run>) -> wasmtime::Result<Answered> {
         let instance = self.pre.instantiate_async(&mut *store).await?;
+        if let Err(words) = self.begin(store, &instance).await? {
+            return Ok(Err(words));
+        }
         let call = Arc::clone(&store.data().call);
         let missing = || {
             wasmtime::format_err!(

@@ -293,6 +293,7 @@ pub use inspect::Inspection;
 pub use manifest::Grants;
 pub use prepare::{Nobody, Prepared};
 pub use runtime::Runtime;
+pub use wrap::Bare;
 
 pub mod cron;
 pub mod manifest;
@@ -314,10 +315,12 @@ mod logs;
 mod prepare;
 mod run;
 mod runtime;
+mod script;
 mod slice;
 mod state;
 mod turns;
 mod wasi;
+mod wrap;
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use super::artefact::Artefact;
 use super::invoke::Loaded;
 use super::manifest::{self, Grants, Manifest, On};
 use super::runtime::Runtime;
+use super::script;
 use super::{
     Call, Fault, Host, Input, Install, NewFile, PluginError, Refusal, StateEntry, Verdict, incoming,
 };
@@ -56,6 +57,7 @@ impl Runtime {
         Ok(Prepared { hash, manifest, manifest_toml, size })
     }
 
+    /// Compile and link.
     pub(super) async fn load(&self, code: &[u8]) -> Result<Arc<Loaded>, PluginError> {
         let component = self.artefacts().compile(code.into()).await?;
         check_imports(&component)?;
@@ -83,12 +85,9 @@ impl Runtime {
         hash: &str,
         manifest: &Manifest,
     ) -> Result<(), PluginError> {
-        let call = call_of_nobody(hash, manifest);
-        match self.start(artefact, call).await.verdict {
-            Verdict::Failed(fault) if fault.class == FaultClass::Host => {
-                Err(PluginError::WitMismatch(fault.reason))
-            }
-            Verdict::Failed(fault) => Err(PluginError::DoesNotStart(fault)),
+        let carries = artefact.source.is_some();
+        match self.start(artefact, call_of_nobody(hash, manifest)).await.verdict {
+            Verdict::Failed(fault) => Err(PluginError::of_start(fault, carries)),
             _ => Ok(()),
         }
     }
@@ -139,6 +138,7 @@ pub(super) fn check_imports(component: &Component) -> Result<(), PluginError> {
                 return Err(PluginError::WitVersion { found, speaks: CONTRACT });
             }
             "switchboard:plugin" => {}
+            "local:init" if name == script::LOADER => {}
             "wasi:cli" | "wasi:clocks" | "wasi:filesystem" | "wasi:http" | "wasi:io"
             | "wasi:random" | "wasi:sockets" => {
                 if !version.starts_with("0.2.") {

@@ -132,6 +132,12 @@ impl Runtime {
         self.perform(Task::Describe(text), artefact, call, (None, &self.egress)).await
     }
 
+    /// Hand a call to a component that is not installed.
+    pub(super) async fn handle(&self, artefact: Artefact, call: Call) -> Outcome {
+        let _place = self.trying_out.acquire().await;
+        self.perform(Task::Handle, artefact, call, (None, &self.egress)).await
+    }
+
     async fn perform(
         &self,
         task: Task,
@@ -209,7 +215,7 @@ async fn to_end(
     let work = async {
         match task {
             Task::Handle => loaded.invoke(&mut store).await,
-            Task::Start => loaded.start(&mut store).await.map(|()| Ok(None)),
+            Task::Start => loaded.start(&mut store).await,
             Task::Describe(text) => loaded.describe(&mut store, &text).await.map(|it| Ok(Some(it))),
         }
     };

@@ -16,14 +16,15 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use self::project::Project;
-use super::{flow_file, plugin_file};
+use super::{flow_file, one_file, plugin_file};
+use crate::plugin::Bare;
 use crate::plugin::manifest::{Language, Manifest, embed};
 
 /// Make one .wasm file of a plugin's folder.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The plugin's folder, which has a plugin.toml; or the file of a flow
-    #[arg(default_value = ".")]
+    /// The plugin's folder, which has a plugin.toml; or a bot in one file, or the file of a flow
+    #[arg(default_value = ".", value_name = "DIR|FILE")]
     dir: PathBuf,
     /// Where to write the plugin [default: <id>.wasm in the folder]
     #[arg(long, value_name = "FILE")]
@@ -44,8 +45,8 @@ pub struct Args {
 /// # Errors
 /// One sentence that says what is missing: the manifest, the target, a library to build.
 pub fn run(args: &Args) -> Result<()> {
-    if args.wasm.is_none() && flow_file::is_flow(&args.dir) {
-        return flow(args);
+    if args.wasm.is_none() && (flow_file::is_flow(&args.dir) || one_file::is(&args.dir)) {
+        return one(args);
     }
     let project = Project::open(&args.dir, args.tools.as_deref())?;
     let (component, language, from) = match &args.wasm {
@@ -62,11 +63,12 @@ pub fn run(args: &Args) -> Result<()> {
     write(args, &plugin, &project.manifest, language.map(Language::as_str), &args.dir)
 }
 
-/// A flow is put into its engine, which is built already.
-fn flow(args: &Args) -> Result<()> {
+/// A bare file is put into its engine, which is built already.
+fn one(args: &Args) -> Result<()> {
     let plugin = super::block_on(plugin_file::get(&args.dir))?;
     let folder = args.dir.parent().unwrap_or(Path::new("."));
-    write(args, &plugin.bytes, &plugin.manifest, Some("flow"), folder)
+    let language = Bare::of(&args.dir).map_or("flow", Bare::as_str);
+    write(args, &plugin.bytes, &plugin.manifest, Some(language), folder)
 }
 
 fn write(

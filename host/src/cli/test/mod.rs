@@ -34,9 +34,9 @@ const EXTENSION: &str = "chat";
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
 pub struct Args {
-    /// The plugin's folder; its transcripts are tests/*.chat. Or a flow's file, NAME.yaml; then they are
-    /// tests/NAME.*chat beside it
-    #[arg(default_value = ".")]
+    /// The plugin's folder; its transcripts are tests/*.chat. Or a bot in one file, NAME.js or NAME.yaml;
+    /// then they are NAME.chat and tests/NAME*.chat beside it
+    #[arg(default_value = ".", value_name = "DIR|FILE")]
     dir: PathBuf,
     /// Play these transcripts only: files, or parts of their names
     #[arg(value_name = "TRANSCRIPT")]
@@ -96,6 +96,11 @@ fn transcripts(args: &Args) -> Result<Vec<PathBuf>> {
         files.retain(|path| {
             path.file_name().is_some_and(|name| belongs(&name.to_string_lossy(), &stem))
         });
+    }
+    // A short one may lie beside the file itself.
+    let beside = args.dir.with_extension(EXTENSION);
+    if args.dir.is_file() && beside.is_file() {
+        files.push(beside);
     }
     files.sort();
     if files.is_empty() && args.only.is_empty() {

@@ -24,7 +24,7 @@ pub use change::{
 pub(in crate::flow) use history::note;
 pub use history::{Actor, Change, waiting};
 pub use rehearse::{Asked, MOST_EVENTS, Rehearsal, Rehearsed, Told, Trial, rehearse};
-pub use versions::{Upload, activate, keep, rollback, upload};
+pub use versions::{Upload, activate, keep, open, rollback, upload};
 
 /// What the installer agrees to.
 #[derive(Clone, Debug, PartialEq)]

@@ -24,6 +24,15 @@ pub struct Upload {
     pub config: Option<Value>,
 }
 
+/// The plugin that a file is: a component as it is, and a bot in one file as the program makes a plugin
+/// of it. `name` is the file's.
+///
+/// # Errors
+/// What is wrong with the file.
+pub async fn open(house: &House, name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, InstallError> {
+    Ok(house.runtime.open(name, bytes).await?)
+}
+
 /// Check a file and make it the version that runs: a new install at the end of the chain, or an
 /// upgrade of the one that there is. The same file again changes nothing.
 ///

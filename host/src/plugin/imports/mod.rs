@@ -22,7 +22,7 @@ use wasmtime::component::{HasSelf, Linker};
 use super::bindings::FullPlugin;
 use super::bindings::switchboard::plugin::types;
 use super::run::{Halt, Run};
-use super::wasi;
+use super::{script, wasi};
 use crate::model::Scope;
 
 /// Everything that a guest may import. All of it is linked for every plugin: what was not granted
@@ -30,6 +30,7 @@ use crate::model::Scope;
 pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Run>> {
     let mut linker = Linker::new(engine);
     wasi::add_to_linker(&mut linker)?;
+    script::add_to_linker(&mut linker)?;
     FullPlugin::add_to_linker::<Run, HasSelf<Run>>(&mut linker, |run| run)?;
     Ok(linker)
 }

@@ -81,7 +81,8 @@ pub(in crate::plugin) fn source_of_tail(tail: &[u8]) -> Result<Option<Source>, P
 }
 
 fn read_source(content: &[u8]) -> Result<Source, PluginError> {
-    let bad = |problem: &str| PluginError::Source(problem.to_owned());
+    let bad =
+        |problem: &str| PluginError::Source(format!("the text that the plugin carries: {problem}"));
     let content = str::from_utf8(content).map_err(|_| bad("it is not UTF-8 text"))?;
     let (name, text) = content.split_once('\n').ok_or_else(|| bad("it has no name"))?;
     let source = Source { name: name.to_owned(), text: text.to_owned() };

@@ -26,6 +26,11 @@ export function handler(kind, bot) {
   return { handle: (event) => run(name, own, kind, event) };
 }
 
+// The kinds of events that a bot has functions for.
+export function handlers(bot) {
+  return Object.keys(NAMES).filter((kind) => typeof (bot[NAMES[kind]] ?? bot.default?.[NAMES[kind]]) === "function");
+}
+
 function waits(name) {
   return `${name} is async, and what it awaits would never happen: write it without async, since every call of the SDK answers at once`;
 }

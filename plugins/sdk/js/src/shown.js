@@ -25,7 +25,8 @@ export function said(error) {
 export function stack(error) {
   const lines = globalThis[LINES];
   const frames = String(error?.stack ?? "").split("\n").map((frame) => frame.trimEnd()).filter(Boolean);
-  if (!lines) return frames.join("\n");
+  // A bot in one file runs as it was written.
+  if (!lines) return frames.filter((frame) => !/\((switchboard-sdk\/|\(switchboard\):)|\(native\)/.test(frame)).join("\n");
   const mapped = frames.map((frame) => {
     const place = /\(?[^\s(]*:(\d+):\d+\)?$/.exec(frame);
     if (!place) return frame;

@@ -157,7 +157,8 @@ type Whole = Result<Bytes, axum::extract::rejection::BytesRejection>;
 
 /// Install or upgrade a plugin
 ///
-/// With the `.wasm` file as the body: install it, or upgrade the install of this plugin that there is.
+/// With the `.wasm` file as the body, or the one file of a bot in JavaScript or TypeScript: install it, or
+/// upgrade the install of this plugin that there is.
 #[utoipa::path(
     post, path = "/plugins", tag = "plugins", params(InstallOptions),
     request_body(content = PluginFile, content_type = "application/wasm"),
@@ -173,12 +174,13 @@ pub async fn upload(
     body: Whole,
 ) -> Result<(StatusCode, axum::Json<PluginView>), ApiError> {
     let bytes = body?;
+    let bytes = install::open(&house, &options.name, bytes.into()).await?;
     let accounts = options
         .account
         .map(|list| list.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect());
     let config = options.config.map(|text| serde_json::from_str(&text)).transpose();
     let upload = Upload {
-        bytes: bytes.into(),
+        bytes,
         consent: consent(options.grant.as_deref())?,
         accounts,
         config: config.map_err(|error| ApiError::invalid(format!("config: {error}")))?,

@@ -6,6 +6,11 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct InstallOptions {
+    /// The file's name, for a bot in one file: `orders.js` is JavaScript with the id `orders`, `.ts`
+    /// TypeScript; absent: `bot.js`. A `.wasm` file needs none.
+    #[serde(default)]
+    #[param(max_length = 200)]
+    pub(super) name: String,
     /// `all` agrees to everything that the manifest asks.
     pub(super) grant: Option<String>,
     /// Account ids with commas between them; absent: as before, or all of the team.
@@ -43,4 +48,14 @@ pub struct StateKeys {
     pub(super) cursor: String,
     /// At most so many: 50 where absent, 200 at most.
     pub(super) limit: Option<i64>,
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct FileName {
+    /// The file's name, for a bot in one file; absent: `bot.js`. A `.wasm` file needs none.
+    #[serde(default)]
+    #[param(max_length = 200)]
+    pub(super) name: String,
 }

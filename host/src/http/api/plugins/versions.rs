@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::query::FileName;
 use super::{Answer, PluginFile, PluginView, Shared, Whole, consent, view};
 use crate::flow::House;
 use crate::flow::install::{self, Actor};
@@ -103,7 +104,7 @@ pub async fn versions(
 ///
 /// With the file as the body: to try it dry, then to activate it. The plugin must be installed.
 #[utoipa::path(
-    post, path = "/plugins/{id}/versions", tag = "plugins",
+    post, path = "/plugins/{id}/versions", tag = "plugins", params(FileName),
     request_body(content = PluginFile, content_type = "application/wasm"),
     responses((status = 201, description = "Kept; the version that runs runs on", body = VersionView)),
 )]
@@ -111,9 +112,11 @@ pub async fn keep(
     State(house): Shared,
     caller: Caller,
     Path(key): Path<String>,
+    Query(file): Query<FileName>,
     body: Whole,
 ) -> Result<(StatusCode, axum::Json<VersionView>), ApiError> {
-    let kept = install::keep(&house, &Actor::from(&caller), &key, body?.into()).await?;
+    let bytes = install::open(&house, &file.name, body?.into()).await?;
+    let kept = install::keep(&house, &Actor::from(&caller), &key, bytes).await?;
     let install = install::find(&house, &caller.team_id, &key).await?;
     Ok((StatusCode::CREATED, axum::Json(VersionView::new(kept, &install.version_id))))
 }
