@@ -137,13 +137,9 @@ impl Drop for Dev {
     }
 }
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")
-}
-
 /// The folders of this repository that hold a plugin in Rust with transcripts, and their packages.
 fn shipped() -> Vec<(PathBuf, String)> {
-    let root = root();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
     let folders = ["plugins", "examples", "tests/guests"];
     let entries =
         folders.iter().flat_map(|folder| std::fs::read_dir(root.join(folder)).expect("a folder"));
@@ -407,38 +403,4 @@ fn from_a_new_project_to_a_bot_that_is_changed_while_it_runs() {
     dev.interrupt();
     let left: Vec<_> = std::fs::read_dir(desk.path("tmp")).expect("a folder").collect();
     assert!(left.is_empty(), "{left:?}");
-}
-
-/// From a bare file to a bot that is changed while it runs; no tool of any language is there.
-#[test]
-fn a_bot_in_one_file_needs_no_tools() {
-    let desk = Desk::new();
-    let example = root().join("examples/javascript/one-file/bot.js");
-    let told = desk.prints(&["test", example.to_str().expect("a path")]);
-    assert!(told.contains("one-file: 1 passed, 0 failed"), "{told}");
-
-    let bot = "import { reply } from \"switchboard-sdk\";\n\n\
-               export function onMessage(event) {\n  reply(event, `You said: ${event.text}`);\n}\n";
-    std::fs::write(desk.path("echo.js"), bot).expect("written");
-    let shown = desk.prints(&["check", "echo.js"]);
-    assert!(shown.contains("echo 0.0.0+") && shown.contains("it can be installed"), "{shown}");
-    let built = desk.prints(&["build", "echo.js"]);
-    assert!(built.starts_with("echo.wasm: echo 0.0.0+"), "{built}");
-    assert!(desk.fails(&["test", "echo.js"]).1.contains("tests/first.chat"));
-    std::fs::write(desk.path("echo.chat"), "customer: hi\nbot: You said: hi\n").expect("written");
-    assert!(desk.prints(&["test", "echo.js"]).contains("echo: 1 passed, 0 failed"));
-
-    let mut dev = desk.dev("echo.js");
-    dev.shows("runs. It may: send messages");
-    dev.types("hello");
-    dev.shows("bot: You said: hello");
-    desk.change("echo.js", "You said", "You wrote");
-    dev.shows("swapped in");
-    dev.types("good evening");
-    dev.shows("You wrote: good evening");
-    desk.change("echo.js", "reply(event,", "reply(event");
-    assert!(dev.shows("echo.js:4:").contains("echo.js:4:"));
-    dev.types("still there?");
-    dev.shows("You wrote: still there?");
-    dev.interrupt();
 }
