@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::devloop::Desk;
+use crate::desk::Desk;
 use crate::languages::{self, Language};
 use crate::support::{On, Receiver, Server};
 
