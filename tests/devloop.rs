@@ -1,149 +1,17 @@
 //! Writing a plugin, through the program itself: new, check, test, dev.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::support::{plugin_file, provided, with_manifest};
-
-/// How long one line may take; a build of the whole SDK comes before some.
-const PATIENCE: Duration = Duration::from_secs(300);
-
-/// Folders for what a person has: projects, a cache, temporary files.
-pub struct Desk(TempDir);
-
-impl Desk {
-    pub fn new() -> Self {
-        let desk = tempfile::tempdir().expect("a folder");
-        std::fs::create_dir(desk.path().join("tmp")).expect("a folder");
-        Self(desk)
-    }
-
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn program(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
-        for (name, _) in std::env::vars()
-            .filter(|(name, _)| name.starts_with("SWITCHBOARD_") || name.starts_with("CARGO_"))
-        {
-            command.env_remove(name);
-        }
-        command.current_dir(self.0.path()).args(args);
-        command.env("XDG_CACHE_HOME", self.path("cache")).env("TMPDIR", self.path("tmp"));
-        if let Some(home) = std::env::var_os("CARGO_HOME") {
-            command.env("CARGO_HOME", home);
-        }
-        // What the plugins of this workspace need is built there already.
-        let built = PathBuf::from(provided("SWITCHBOARD_TEST_PLUGINS"));
-        command.env("CARGO_TARGET_DIR", built.parent().expect("target"));
-        command
-    }
-
-    fn run(&self, args: &[&str]) -> (bool, String, String) {
-        let Output { status, stdout, stderr } = self.program(args).output().expect("it runs");
-        assert!(status.code() == Some(0) || status.code() == Some(1), "{args:?}: {status}");
-        let text = |bytes| String::from_utf8(bytes).expect("a text");
-        (status.success(), text(stdout), text(stderr))
-    }
-
-    #[track_caller]
-    pub fn prints(&self, args: &[&str]) -> String {
-        let (well, out, error) = self.run(args);
-        assert!(well, "{args:?}: {out}{error}");
-        out
-    }
-
-    #[track_caller]
-    pub fn fails(&self, args: &[&str]) -> (String, String) {
-        let (well, out, error) = self.run(args);
-        assert!(!well, "{args:?}: {out}");
-        (out, error)
-    }
-
-    pub fn dev(&self, plugin: &str) -> Dev {
-        let mut command = self.program(&["dev", plugin]);
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("it starts");
-        let (stdin, stdout) =
-            (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
-        let (sender, lines) = channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        Dev { child, stdin, lines }
-    }
-
-    pub fn change(&self, path: &str, old: &str, new: &str) {
-        let path = self.path(path);
-        let text = std::fs::read_to_string(&path).expect("a file");
-        assert!(text.contains(old), "{text}");
-        std::fs::write(&path, text.replace(old, new)).expect("written");
-    }
-}
-
-/// `switchboard dev`, with somebody who types.
-pub struct Dev {
-    child: Child,
-    stdin: ChildStdin,
-    lines: Receiver<String>,
-}
-
-impl Dev {
-    pub fn types(&mut self, line: &str) {
-        writeln!(self.stdin, "{line}").expect("it reads");
-    }
-
-    /// Wait for a line with these words.
-    #[track_caller]
-    pub fn shows(&self, words: &str) -> String {
-        let mut before = Vec::new();
-        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
-            if line.contains(words) {
-                return line;
-            }
-            before.push(line);
-        }
-        panic!("no {words:?} after {before:#?}")
-    }
-
-    #[track_caller]
-    pub fn interrupt(mut self) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
-        assert!(self.child.wait().expect("gone").success());
-    }
-}
-
-impl Drop for Dev {
-    fn drop(&mut self) {
-        // Gone already, where the test passed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")
-}
+use crate::desk::Desk;
+use crate::support::{plugin_file, with_manifest};
 
 /// The folders of this repository that hold a plugin in Rust with transcripts, and their packages.
 fn shipped() -> Vec<(PathBuf, String)> {
-    let root = root();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
     let folders = ["plugins", "examples", "tests/guests"];
     let entries =
         folders.iter().flat_map(|folder| std::fs::read_dir(root.join(folder)).expect("a folder"));
@@ -407,38 +275,4 @@ fn from_a_new_project_to_a_bot_that_is_changed_while_it_runs() {
     dev.interrupt();
     let left: Vec<_> = std::fs::read_dir(desk.path("tmp")).expect("a folder").collect();
     assert!(left.is_empty(), "{left:?}");
-}
-
-/// From a bare file to a bot that is changed while it runs; no tool of any language is there.
-#[test]
-fn a_bot_in_one_file_needs_no_tools() {
-    let desk = Desk::new();
-    let example = root().join("examples/javascript/one-file/bot.js");
-    let told = desk.prints(&["test", example.to_str().expect("a path")]);
-    assert!(told.contains("one-file: 1 passed, 0 failed"), "{told}");
-
-    let bot = "import { reply } from \"switchboard-sdk\";\n\n\
-               export function onMessage(event) {\n  reply(event, `You said: ${event.text}`);\n}\n";
-    std::fs::write(desk.path("echo.js"), bot).expect("written");
-    let shown = desk.prints(&["check", "echo.js"]);
-    assert!(shown.contains("echo 0.0.0+") && shown.contains("it can be installed"), "{shown}");
-    let built = desk.prints(&["build", "echo.js"]);
-    assert!(built.starts_with("echo.wasm: echo 0.0.0+"), "{built}");
-    assert!(desk.fails(&["test", "echo.js"]).1.contains("tests/first.chat"));
-    std::fs::write(desk.path("echo.chat"), "customer: hi\nbot: You said: hi\n").expect("written");
-    assert!(desk.prints(&["test", "echo.js"]).contains("echo: 1 passed, 0 failed"));
-
-    let mut dev = desk.dev("echo.js");
-    dev.shows("runs. It may: send messages");
-    dev.types("hello");
-    dev.shows("bot: You said: hello");
-    desk.change("echo.js", "You said", "You wrote");
-    dev.shows("swapped in");
-    dev.types("good evening");
-    dev.shows("You wrote: good evening");
-    desk.change("echo.js", "reply(event,", "reply(event");
-    assert!(dev.shows("echo.js:4:").contains("echo.js:4:"));
-    dev.types("still there?");
-    dev.shows("You wrote: still there?");
-    dev.interrupt();
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sqlx::Executor;
 use switchboard::plugin::manifest::Source;
 
-use crate::devloop::Desk;
+use crate::desk::Desk;
 use crate::support::{Receiver, Server, plugin};
 
 const ANN: &str = "+15550101";

@@ -17,6 +17,7 @@ mod contract;
 mod conversations;
 mod crash;
 mod departments;
+mod desk;
 mod devloop;
 mod effects;
 mod endpoints;

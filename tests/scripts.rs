@@ -5,6 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::desk::Desk;
 use crate::languages::{self, Language};
 use crate::support::{On, Receiver, Server};
 
@@ -189,6 +190,40 @@ async fn teams_share_code_and_nothing_else() {
     assert_eq!(server.heard(ANN).await, ["ours: a"]);
     assert_eq!(other.outgoing(&account).await[0]["content"]["text"], "theirs: a");
     server.finish().await;
+}
+
+/// From a bare file to a bot that is changed while it runs; no tool of any language is there.
+#[test]
+fn a_bot_in_one_file_needs_no_tools() {
+    let desk = Desk::new();
+    let example = root().join("examples/javascript/one-file/bot.js");
+    let told = desk.prints(&["test", example.to_str().expect("a path")]);
+    assert!(told.contains("one-file: 1 passed, 0 failed"), "{told}");
+
+    let bot = "import { reply } from \"switchboard-sdk\";\n\n\
+               export function onMessage(event) {\n  reply(event, `You said: ${event.text}`);\n}\n";
+    std::fs::write(desk.path("echo.js"), bot).expect("written");
+    let shown = desk.prints(&["check", "echo.js"]);
+    assert!(shown.contains("echo 0.0.0+") && shown.contains("it can be installed"), "{shown}");
+    let built = desk.prints(&["build", "echo.js"]);
+    assert!(built.starts_with("echo.wasm: echo 0.0.0+"), "{built}");
+    assert!(desk.fails(&["test", "echo.js"]).1.contains("tests/first.chat"));
+    std::fs::write(desk.path("echo.chat"), "customer: hi\nbot: You said: hi\n").expect("written");
+    assert!(desk.prints(&["test", "echo.js"]).contains("echo: 1 passed, 0 failed"));
+
+    let mut dev = desk.dev("echo.js");
+    dev.shows("runs. It may: send messages");
+    dev.types("hello");
+    dev.shows("bot: You said: hello");
+    desk.change("echo.js", "You said", "You wrote");
+    dev.shows("swapped in");
+    dev.types("good evening");
+    dev.shows("You wrote: good evening");
+    desk.change("echo.js", "reply(event,", "reply(event");
+    assert!(dev.shows("echo.js:4:").contains("echo.js:4:"));
+    dev.types("still there?");
+    dev.shows("You wrote: still there?");
+    dev.interrupt();
 }
 
 fn says(word: &str) -> String {

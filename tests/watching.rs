@@ -27,7 +27,46 @@ async fn a_log(server: &Server) -> String {
     install
 }
 
+/// What the command line prints about this server.
+async fn prints(server: &Server, args: &[&str]) -> String {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_switchboard"));
+    command.args(args).args(["--url", &server.client.url, "--key", &server.client.key]);
+    let output = command.output().await.expect("it runs");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{args:?}: {error}");
+    String::from_utf8(output.stdout).expect("a text")
+}
+
 both! {
+    /// All of it from the command line, by the plugin's name.
+    async fn the_command_line_shows_and_edits(on: On) {
+        let server = Server::with(on, |config| config.delivery.attempts = 1).await;
+        server.install("probe").await;
+        server.says(ANN, "line warn careful").await;
+        server.says(ANN, "trap").await;
+        let logs = prints(&server, &["logs", "--level", "warn", "--search", "CARE"]).await;
+        assert!(logs.contains("\twarn\tprobe\tcareful"), "{logs}");
+        assert_eq!(prints(&server, &["plugin", "logs", "probe", "--tail", "1", "--search", "careful"]).await, logs.replace("probe\t", ""));
+        assert!(prints(&server, &["plugin", "stats", "probe"]).await.contains("exception 1"));
+        let dead = prints(&server, &["plugin", "dead"]).await;
+        let whole = prints(&server, &["plugin", "dead", dead.split('\t').next().expect("an id")]).await;
+        assert!(whole.contains("probe::") && whole.contains("trapped as asked") && whole.contains("message.received"), "{whole}");
+        prints(&server, &["plugin", "state", "set", "probe", "a key/with all", "a value", "--ttl", "3600"]).await;
+        assert_eq!(prints(&server, &["plugin", "state", "get", "probe", "a key/with all"]).await, "a value\n");
+        let export = prints(&server, &["plugin", "state", "export", "probe"]).await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("state.ndjson");
+        std::fs::write(&file, &export).expect("written");
+        prints(&server, &["plugin", "state", "delete", "probe", "a key/with all"]).await;
+        assert_eq!(prints(&server, &["plugin", "state", "probe", "--json"]).await, "[]\n");
+        prints(&server, &["plugin", "state", "import", "probe", file.to_str().expect("a path")]).await;
+        assert!(prints(&server, &["plugin", "state", "probe", "--scope", "plugin", "--prefix", "a k"]).await.contains("a key/with all"));
+        let message = server.client.get("/api/v1/messages?direction=in").await.ok();
+        let story = prints(&server, &["trace", message["messages"][0]["id"].as_str().expect("an id")]).await;
+        assert!(story.contains("plugin probe #1") && story.contains("exception"), "{story}");
+        server.stop().await;
+    }
+
     async fn a_log_is_searched(on: On) {
         let server = Server::start(on).await;
         let install = a_log(&server).await;

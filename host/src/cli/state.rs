@@ -69,7 +69,9 @@ enum Command {
 struct Place {
     /// A plugin's name or id
     plugin: String,
-    key: String,
+    // Not `key`, which is the API's.
+    #[arg(value_name = "KEY")]
+    name: String,
     /// plugin, account, chat or contact
     #[arg(long, default_value = "plugin")]
     scope: String,
@@ -108,7 +110,7 @@ pub async fn run(api: &Api, json: bool, args: Args) -> anyhow::Result<()> {
         }
         Some(Command::Delete { place }) => {
             at(api, Method::DELETE, &place, None).await?;
-            json!({ "deleted": place.key })
+            json!({ "deleted": place.name })
         }
         Some(Command::Export { plugin, output }) => return export(api, &plugin, output).await,
         Some(Command::Import { plugin, file }) => {
@@ -135,7 +137,7 @@ async fn at(
     place: &Place,
     body: Option<Value>,
 ) -> anyhow::Result<Value> {
-    let query = [("scope", &place.scope), ("id", &place.subject), ("key", &place.key)];
+    let query = [("scope", &place.scope), ("id", &place.subject), ("key", &place.name)];
     let path = format!("plugins/{}/state/value", part(&place.plugin));
     let request = api.request(method, &path).query(&query);
     api.answer(match body {

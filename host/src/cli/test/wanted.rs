@@ -8,7 +8,7 @@ use super::grammar::{Read, captioned, joined, known, media_kind, pair, word};
 use super::moment;
 use super::transcript::{Check, Expected, Reader, What, Words};
 
-const STEPS: &str = "a step says `customer: …`, `bot: …`, `after 10 minutes`, `webhook POST /path`, or one of those that docs/plugins.md lists";
+const STEPS: &str = "a step says `customer: …`, `bot: …`, `after 10 minutes`, `webhook POST /path`, or one of those that docs/plugins/transcripts.md lists";
 
 /// All that begins with `bot` and is no plain speech.
 pub fn bot(reader: &Reader, rest: &str, below: &[String]) -> Read<What> {
