@@ -35,7 +35,7 @@ pub struct Node {
 /// What a step does.
 #[derive(Debug)]
 pub enum Action {
-    Reply(Reply),
+    Reply(Box<Reply>),
     Ask(Box<Question>, Branches),
     If { condition: String, then: Next, otherwise: Next },
     Switch { on: String, cases: BTreeMap<String, Next>, default: Next },
@@ -271,7 +271,7 @@ impl Builder {
         if let Some(reply) = step.reply {
             let mut reply = reply.0;
             reply.closed = reply.closed.or_else(|| self.closed.clone());
-            return Ok(Action::Reply(reply));
+            return Ok(Action::Reply(Box::new(reply)));
         }
         if let Some(ask) = step.ask {
             return self.ask(Question::of_ask(ask.0), path, "ask", next);
