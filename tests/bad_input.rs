@@ -117,7 +117,8 @@ struct Room<'a> {
 impl Room<'_> {
     /// Send it; says what is wrong with the answer.
     async fn attempt(&self, operation: &Operation, case: Case) -> Option<String> {
-        let mut request = self.server.client.request(case.method, &case.path);
+        let mut request =
+            self.server.client.request(case.method, &with_needed(operation, &case.path));
         if let Some(key) = &case.key {
             request = request.bearer_auth(key);
         }
@@ -174,7 +175,11 @@ impl Room<'_> {
             if path != operation.path {
                 let foreign = Some(self.foreign.clone());
                 let told = operation.told["requestBody"].is_object();
-                let expected: &[u16] = if told { &[400, 404] } else { &[404] };
+                let expected: &[u16] = match (told, &least) {
+                    (true, Some(_)) => &[400, 404],
+                    (true, None) => &[400, 404, 415],
+                    (false, _) => &[404],
+                };
                 cases.push(Case { key: foreign, ..own("another team's", fitting(), expected) });
             }
         }
@@ -185,6 +190,8 @@ impl Room<'_> {
             cases.push(Case { method, ..own("a wrong method", fitting(), &[405]) });
         }
         if path != operation.path {
+            let lines = operation.told["requestBody"].is_object() && least.is_none();
+            let unfound: &[u16] = if lines { &[400, 404, 415] } else { &[400, 404] };
             for (what, part) in [
                 ("NUL in the path", "%00"),
                 ("bad UTF-8 in the path", "%FF"),
@@ -193,7 +200,7 @@ impl Room<'_> {
                 let last = operation.path.rfind('{').expect("a parameter");
                 let rest = operation.path[last..].split_once('}').map_or("", |(_, rest)| rest);
                 let path = format!("{}{part}{rest}", seeds.fill(&operation.path[..last]));
-                cases.push(Case { path, ..own(what, fitting(), &[400, 404]) });
+                cases.push(Case { path, ..own(what, fitting(), unfound) });
             }
         }
         cases.extend(query_cases(operation, &own, &path));
@@ -270,6 +277,17 @@ impl Room<'_> {
         }
         rows
     }
+}
+
+/// An address with what its query must name, unless it has one.
+fn with_needed(operation: &Operation, path: &str) -> String {
+    let needed = operation.parameters("query").into_iter().filter(|it| it["required"] == true);
+    let needed = needed.filter_map(|it| Some(format!("{}=x", it["name"].as_str()?)));
+    let needed: Vec<String> = needed.collect();
+    if needed.is_empty() || path.contains('?') {
+        return path.to_owned();
+    }
+    format!("{path}?{}", needed.join("&"))
 }
 
 fn query_cases(

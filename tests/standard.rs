@@ -50,7 +50,7 @@ both! {
         let path = format!("/x/{install}/sync");
         let large = server.client.post_bytes(&path, b"large 1000000".to_vec(), &[]).await;
         assert_eq!((large.status, large.body.as_str().map(str::len)), (StatusCode::OK, Some(1_000_000)));
-        give_up(&server, &path, "large 1100000", "more than").await;
+        give_up(&server, &path, "large 1100000", "Closed").await;
         server.stop().await;
     }
 
@@ -63,7 +63,7 @@ both! {
             ("nothing", "without an answer"),
             ("unfinished", "did not finish"),
             ("error", "HttpRequestDenied"),
-            ("trap", "unreachable"),
+            ("trap", "trapped as asked"),
         ] {
             give_up(&server, &path, body, reason).await;
         }

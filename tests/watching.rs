@@ -181,7 +181,7 @@ both! {
         ] {
             assert!(metrics.lines().any(|line| line.starts_with(&begins)), "{begins}\n{metrics}");
         }
-        let installs: std::collections::BTreeSet<&str> = metrics.lines().filter_map(|line| line.split("install=\"").nth(1)?.split('"').next()).collect();
+        let installs: std::collections::BTreeSet<&str> = metrics.lines().filter(|line| line.starts_with("switchboard_plugin_")).filter_map(|line| line.split("install=\"").nth(1)?.split('"').next()).collect();
         assert!(installs.iter().all(|one| *one == install || *one == "other"), "{installs:?}");
         assert_eq!(server.client.delete(&format!("/api/v1/plugins/{install}")).await.status, 204);
         let metrics = server.client.get("/metrics").await.ok();

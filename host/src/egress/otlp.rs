@@ -11,8 +11,6 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Telemetry;
-
 /// Spans that wait, at most.
 const QUEUE: usize = 8192;
 /// Spans of one request.
@@ -60,9 +58,10 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// A task that sends what it is told; `None` where the settings name no collector.
-    pub fn start(settings: &Telemetry) -> Option<Self> {
-        if settings.otlp.is_empty() {
+    /// A task that sends what it is told to a collector's address, in the name of a service; `None` where
+    /// there is no collector.
+    pub fn start(collector: &str, service: &str) -> Option<Self> {
+        if collector.is_empty() {
             return None;
         }
         let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build();
@@ -73,8 +72,8 @@ impl Exporter {
         let stop = CancellationToken::new();
         let sender = Sender {
             client,
-            url: format!("{}/v1/traces", settings.otlp.trim_end_matches('/')),
-            service: settings.service_name.clone(),
+            url: format!("{}/v1/traces", collector.trim_end_matches('/')),
+            service: service.to_owned(),
         };
         let task = tokio::spawn(sender.run(spans, stop.clone()));
         Some(Self { queue, stop, task: Mutex::new(Some(task)) })
@@ -238,17 +237,11 @@ mod tests {
     /// A collector that is not there holds nobody up, however much is told.
     #[tokio::test]
     async fn too_many_spans_are_dropped_and_nobody_waits() {
-        let telemetry = Telemetry {
-            otlp: "http://127.0.0.1:9".to_owned(),
-            service_name: "test".to_owned(),
-            sample: 1.0,
-            installs: 1,
-        };
-        let exporter = Exporter::start(&telemetry).expect("named");
+        let exporter = Exporter::start("http://127.0.0.1:9", "test").expect("named");
         for _ in 0..3 * QUEUE {
             exporter.tell(span());
         }
         exporter.close().await;
-        assert!(Exporter::start(&Telemetry { otlp: String::new(), ..telemetry }).is_none());
+        assert!(Exporter::start("", "test").is_none());
     }
 }

@@ -32,7 +32,10 @@ pub struct Attempt<'a> {
 
 impl Spans {
     pub fn start(settings: &Telemetry) -> Self {
-        Self { exporter: Exporter::start(settings), settings: settings.clone() }
+        Self {
+            exporter: Exporter::start(&settings.otlp, &settings.service_name),
+            settings: settings.clone(),
+        }
     }
 
     /// Tell what is left.

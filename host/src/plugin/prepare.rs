@@ -103,7 +103,8 @@ pub(super) fn call_of_nobody(hash: &str, manifest: &Manifest) -> Call {
         generation: 0,
         manifest: Arc::new(manifest.clone()),
         config: Value::Object(serde_json::Map::new()),
-        grants: Grants::default(),
+        // What it may do where it runs, too; but nothing leaves the house before somebody agreed.
+        grants: Grants { hosts: Vec::new(), reveal: Vec::new(), ..manifest.asks() },
         accounts: Vec::new(),
     };
     Call {

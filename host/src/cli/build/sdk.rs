@@ -39,8 +39,8 @@ pub const C: [(&str, &str); 8] = files!("plugins/sdk/c/"
     "calls.c" "internal.h" "json.c" "lists.c" "plugin.c" "plugin.h" "switchboard.c" "switchboard.h");
 
 /// The crate `switchboard-sdk`, as a workspace of its own with the contract where the crate looks for it.
-pub const RUST: [(&str, &str); 26] = files!(""
-    "wit/types.wit" "wit/imports.wit" "wit/worlds.wit" "wit/deps/random.wit"
+pub const RUST: [(&str, &str); 27] = files!(""
+    "wit/types.wit" "wit/imports.wit" "wit/worlds.wit" "wit/engine.wit" "wit/deps/random.wit"
     "wit/deps/clocks.wit" "wit/deps/http.wit" "wit/deps/io.wit"
     "plugins/sdk/rust/Cargo.toml" "plugins/sdk/rust/src/bindings.rs" "plugins/sdk/rust/src/chats.rs"
     "plugins/sdk/rust/src/config.rs" "plugins/sdk/rust/src/contacts.rs" "plugins/sdk/rust/src/delivery.rs"
