@@ -93,7 +93,7 @@ both! {
         assert_eq!(told("start").await.len(), 1);
         let chats = server.client.get("/api/v1/chats").await.ok();
         let chat = chats["chats"][0]["id"].as_str().expect("an id").to_owned();
-        assert_eq!(chats["chats"][0]["assignedTo"].is_null(), false);
+        assert!(!chats["chats"][0]["assignedTo"].is_null());
         server.client.delete(&format!("/api/v1/chats/{chat}/assignment")).await.ok();
         server.drain().await;
         assert_eq!(told("back again").await, ["second: back again"]);

@@ -223,7 +223,7 @@ fn a_bot_in_one_file_needs_no_tools() {
     dev.shows("swapped in");
     dev.types("good evening");
     dev.shows("You wrote: good evening");
-    desk.change("echo.js", "reply(event,", "reply(event");
+    desk.change("echo.js", "reply(event,", "reply(event,,");
     assert!(dev.shows("echo.js:4:").contains("echo.js:4:"));
     dev.types("still there?");
     dev.shows("You wrote: still there?");
@@ -253,7 +253,7 @@ async fn dead_letters(server: &Server) -> Vec<Value> {
         server.advance(120_000).await;
     }
     let letters = server.client.get("/api/v1/dead-letters").await.ok();
-    letters["deadLetters"].as_array().expect("a list").clone()
+    letters["deadLetters"].as_array().expect("a list").iter().rev().cloned().collect()
 }
 
 fn count(data: &Path, extension: &str) -> usize {
